@@ -1,0 +1,233 @@
+//! A checked blueprint: every reference leads somewhere, every size is in range. It is made from
+//! YAML by [`read`] alone, so whoever holds one need not look again.
+
+use std::collections::BTreeMap;
+
+use crate::names::{DeploymentName, ResourceName};
+
+/// What one YAML file asks for, checked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Blueprint {
+    /// The deployment's name.
+    pub name: DeploymentName,
+    /// The AWS region, for example `us-east-1`.
+    pub region: String,
+    /// Security groups by name.
+    pub security_groups: BTreeMap<ResourceName, SecurityGroup>,
+    /// IAM roles by name.
+    pub roles: BTreeMap<ResourceName, Role>,
+    /// Databases by name.
+    pub databases: BTreeMap<ResourceName, Database>,
+    /// Buckets by name; a deployment has at least one, the first holds settings and artifacts.
+    pub buckets: BTreeMap<ResourceName, Bucket>,
+    /// Images by name.
+    pub images: BTreeMap<ResourceName, Image>,
+    /// Single instances by name.
+    pub instances: BTreeMap<ResourceName, Instance>,
+    /// Pools of equal instances by name.
+    pub pools: BTreeMap<ResourceName, Pool>,
+}
+
+/// A security group: what may come in. All may go out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SecurityGroup {
+    /// The rules, in the blueprint's order.
+    pub ingress: Vec<Ingress>,
+}
+
+/// One rule of a security group (TCP).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ingress {
+    /// The first port that is open.
+    pub first_port: u16,
+    /// The last port that is open.
+    pub last_port: u16,
+    /// Who may come in.
+    pub from: Source,
+}
+
+/// Who may come in.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Source {
+    /// The address that this laptop shows to the world, found at each `up`.
+    MyIp,
+    /// A range of addresses, as CIDR.
+    Range(String),
+    /// Whoever is in that security group of the blueprint.
+    Group(ResourceName),
+}
+
+/// An IAM role for instances.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// Made by us, with the policy whose template stands in the blueprint's folder.
+    Allow {
+        /// The policy template's text (Handlebars over JSON), already read from its file.
+        template: String,
+        /// The file it was read from, as the blueprint names it.
+        file: String,
+    },
+    /// An instance profile that the account already has.
+    Existing(String),
+}
+
+/// An RDS PostgreSQL database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Database {
+    /// For example `db.t4g.micro`.
+    pub class: String,
+    /// Storage in GiB.
+    pub storage_gib: u32,
+    /// The major version of PostgreSQL asked for, for example `17`; AWS's default when absent.
+    pub version: Option<String>,
+    /// Its security group.
+    pub security_group: ResourceName,
+}
+
+/// An S3 bucket. It has no settings of its own so far.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bucket {}
+
+/// A machine image that is baked from a base image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Image {
+    /// The system it starts from.
+    pub base: BaseImage,
+    /// The recipe, already read from its file and checked.
+    pub recipe: Recipe,
+}
+
+/// A system that instances can start from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BaseImage {
+    /// Amazon Linux 2023.
+    AmazonLinux2023,
+    /// Debian 12.
+    Debian12,
+}
+
+/// What goes into an image: an `ami/*.yaml` file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recipe {
+    /// The programs of ours that are installed, for example `boot` and `cache-node`.
+    pub programs: Vec<String>,
+    /// Shell lines run on the builder after the programs are installed.
+    pub run: Vec<String>,
+}
+
+/// A single instance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Instance {
+    /// For example `t3.micro`.
+    pub machine: String,
+    /// The system it starts from.
+    pub base: BaseImage,
+    /// Its role.
+    pub role: ResourceName,
+    /// Its security group.
+    pub security_group: ResourceName,
+    /// The services it runs.
+    pub services: Vec<Service>,
+}
+
+/// A service that we ship.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Service {
+    /// The photo front-end, port 5000.
+    FrontEnd,
+    /// The pool's manager, port 5001.
+    Manager,
+    /// A cache node, port 5003.
+    CacheNode,
+}
+
+impl Service {
+    /// The name of the service and of its program.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Service::FrontEnd => "front-end",
+            Service::Manager => "manager",
+            Service::CacheNode => "cache-node",
+        }
+    }
+
+    /// The TCP port it listens on.
+    #[must_use]
+    pub fn port(self) -> u16 {
+        match self {
+            Service::FrontEnd => 5000,
+            Service::Manager => 5001,
+            Service::CacheNode => 5003,
+        }
+    }
+}
+
+/// A pool of equal instances that a manager makes and removes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pool {
+    /// The image its nodes start from.
+    pub image: ResourceName,
+    /// For example `t3.micro`.
+    pub machine: String,
+    /// The nodes' role.
+    pub role: ResourceName,
+    /// The nodes' security group.
+    pub security_group: ResourceName,
+    /// The service each node runs.
+    pub service: Service,
+    /// How many nodes there may be.
+    pub size: Size,
+    /// What each node's cache holds, in bytes.
+    pub capacity: u64,
+    /// What a full cache drops.
+    pub policy: Policy,
+    /// When the pool grows and shrinks.
+    pub scaling: Scaling,
+}
+
+/// How many nodes a pool has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Size {
+    /// The fewest nodes.
+    pub min: u32,
+    /// The most nodes.
+    pub max: u32,
+    /// How many there are at the first start.
+    pub start: u32,
+}
+
+/// What a full cache drops to make room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Policy {
+    /// The entry whose last use is longest ago.
+    Lru,
+    /// Any entry.
+    Random,
+}
+
+impl Policy {
+    /// The policy's name in blueprints and settings.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Policy::Lru => "lru",
+            Policy::Random => "random",
+        }
+    }
+}
+
+/// Who decides the size, and by which numbers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Scaling {
+    /// `true`: by the miss rate; `false`: by hand.
+    pub automatic: bool,
+    /// The miss rate above which the pool grows, 0 to 1.
+    pub grow_above: f64,
+    /// The miss rate below which it shrinks, 0 to 1, less than `grow_above`.
+    pub shrink_below: f64,
+    /// The factor by which it grows, above 1.
+    pub expand: f64,
+    /// The factor by which it shrinks, between 0 and 1.
+    pub shrink: f64,
+}

@@ -1,0 +1,1 @@
+//! First program on an instance.

@@ -1,0 +1,1 @@
+//! The photos and the pool, as PostgreSQL keeps them.

@@ -1,0 +1,1 @@
+//! Finds what is ours in an account and removes it.
