@@ -1,1 +1,24 @@
-//! The photos and the pool, as PostgreSQL keeps them.
+//! What Bivouac keeps in PostgreSQL: photos, orphaned objects, the pool with its nodes, sessions.
+//!
+//! [`Catalog::connect`] gives a connection pool that verifies the server's certificate;
+//! [`Catalog::migrate`] brings the schema up to date. Every query is a typed method in the module of
+//! its subject.
+
+#![forbid(unsafe_code)]
+
+mod connection;
+mod error;
+mod leader;
+mod migrations;
+mod orphans;
+mod photos;
+mod pool;
+mod sessions;
+#[cfg(feature = "test-support")]
+pub mod test_support;
+
+pub use connection::{Catalog, DatabaseSettings};
+pub use error::Error;
+pub use leader::Leadership;
+pub use photos::{Commit, NewPhoto, Photo, Totals};
+pub use pool::{Mode, NodeRow, Policy, PoolRow, PoolState, Save, Stage};

@@ -1,0 +1,305 @@
+//! A throwaway PostgreSQL for tests: its own directory, port and certificates, gone when the test
+//! process is, however that ends.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::io;
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use nix::unistd::{Gid, Uid, User};
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
+
+use crate::{Catalog, DatabaseSettings};
+
+/// The password of the server's only role.
+pub const PASSWORD: &str = "a-test-password";
+const USER: &str = "bivouac";
+const START_DEADLINE: Duration = Duration::from_secs(60);
+const INSTALL: &str = "these tests need PostgreSQL's server programs: apt-get install postgresql";
+
+/// Ends and removes everything when the pipe on its standard input closes, which it does when the test
+/// process drops the server, ends, or is killed.
+const GUARD: &str = r#"
+"$@" </dev/null >"$HOME/log" 2>&1 &
+server=$!
+read -r _
+kill -INT "$server" 2>/dev/null
+wait "$server"
+[ -e "$HOME/keep" ] || rm -rf "$HOME"
+"#;
+
+/// A running PostgreSQL server with TLS, on 127.0.0.1.
+#[derive(Debug)]
+pub struct PostgresServer {
+    home: PathBuf,
+    port: u16,
+    authority: String,
+    guard: Option<Child>,
+}
+
+/// A new, migrated database on a server that all tests of this process share.
+///
+/// # Panics
+/// When no server can be started; the message says what to install.
+pub async fn database() -> (DatabaseSettings, Catalog) {
+    static SHARED: OnceLock<PostgresServer> = OnceLock::new();
+    let server = SHARED.get_or_init(PostgresServer::start);
+    let settings = server.create_database().await;
+    let catalog = Catalog::connect(&settings, PASSWORD).unwrap();
+    catalog.migrate().await.unwrap();
+    (settings, catalog)
+}
+
+impl PostgresServer {
+    /// Starts a server of the test's own, for tests that stop it.
+    ///
+    /// # Panics
+    /// When no server can be started; the message says what to install.
+    #[must_use]
+    pub fn start() -> Self {
+        let home = create_home();
+        let authority = write_certificates(&home);
+        initialise(&home);
+        for _ in 0..5 {
+            let port = free_port();
+            let mut server = Self {
+                home: home.clone(),
+                port,
+                authority: authority.clone(),
+                guard: None,
+            };
+            if server.launch() {
+                return server;
+            }
+            // Another test took the port in between: the next one.
+            std::fs::write(home.join("keep"), "").unwrap();
+            drop(server);
+            std::fs::remove_file(home.join("keep")).unwrap();
+        }
+        panic!("PostgreSQL did not start; its log: {}", log(&home));
+    }
+
+    /// Settings of the database that every server has; its host is verified by the certificate.
+    #[must_use]
+    pub fn settings(&self) -> DatabaseSettings {
+        DatabaseSettings {
+            host: "127.0.0.1".to_owned(),
+            port: self.port,
+            name: "postgres".to_owned(),
+            user: USER.to_owned(),
+            ca: self.authority.clone(),
+        }
+    }
+
+    /// Creates an empty database of its own.
+    ///
+    /// # Panics
+    /// When the server is stopped.
+    pub async fn create_database(&self) -> DatabaseSettings {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let name = format!("test_{}", COUNT.fetch_add(1, Ordering::Relaxed));
+        let client = Catalog::connect(&self.settings(), PASSWORD)
+            .unwrap()
+            .dedicated()
+            .await
+            .unwrap();
+        client
+            .batch_execute(&format!("CREATE DATABASE {name}"))
+            .await
+            .unwrap();
+        DatabaseSettings {
+            name,
+            ..self.settings()
+        }
+    }
+
+    /// Stops the server; its data stays for [`PostgresServer::resume`].
+    ///
+    /// # Panics
+    /// When the server's directory is gone.
+    pub fn stop(&mut self) {
+        std::fs::write(self.home.join("keep"), "").unwrap();
+        self.end();
+        std::fs::remove_file(self.home.join("keep")).unwrap();
+    }
+
+    /// Starts a stopped server again, on the same port with the same data.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn resume(&mut self) {
+        assert!(
+            self.launch(),
+            "PostgreSQL did not start: {}",
+            log(&self.home)
+        );
+    }
+
+    /// Starts the server and waits until it accepts connections; false if it ended instead.
+    fn launch(&mut self) -> bool {
+        let child = as_owner("sh")
+            .args(["-c", GUARD, "guard"])
+            .arg(program("postgres"))
+            .arg("-D")
+            .arg(self.home.join("data"))
+            .args(["-h", "127.0.0.1", "-p", &self.port.to_string()])
+            .args(["-c", "ssl=on", "-c", "unix_socket_directories="])
+            .args(["-c", "fsync=off", "-c", "full_page_writes=off"])
+            .args(["-c", "shared_buffers=16MB", "-c", "max_connections=200"])
+            .env("HOME", &self.home)
+            .current_dir(&self.home)
+            .stdin(Stdio::piped())
+            .spawn()
+            .unwrap();
+        self.guard = Some(child);
+        let deadline = Instant::now() + START_DEADLINE;
+        while Instant::now() < deadline {
+            let log = log(&self.home);
+            if log.contains("database system is ready to accept connections")
+                && TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_ok()
+            {
+                return true;
+            }
+            if log.contains("FATAL:") {
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        false
+    }
+
+    fn end(&mut self) {
+        if let Some(mut guard) = self.guard.take() {
+            drop(guard.stdin.take());
+            let _ = guard.wait();
+        }
+    }
+}
+
+impl Drop for PostgresServer {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+fn create_home() -> PathBuf {
+    let home = tempfile::Builder::new()
+        .prefix("bivouac-postgres-")
+        .tempdir()
+        .unwrap()
+        .keep();
+    if let Some((user, group)) = owner() {
+        chown(&home, Some(user.as_raw()), Some(group.as_raw())).unwrap();
+    }
+    home
+}
+
+/// PostgreSQL refuses to run as root; distributions bring a user for it.
+fn owner() -> Option<(Uid, Gid)> {
+    if !Uid::effective().is_root() {
+        return None;
+    }
+    let user = User::from_name("postgres").unwrap().expect(INSTALL);
+    Some((user.uid, user.gid))
+}
+
+fn as_owner(program: impl AsRef<std::ffi::OsStr>) -> Command {
+    let mut command = Command::new(program);
+    if let Some((user, group)) = owner() {
+        command.uid(user.as_raw()).gid(group.as_raw());
+    }
+    command.process_group(0);
+    command
+}
+
+fn program(name: &str) -> PathBuf {
+    let directory = programs_by_pg_config()
+        .or_else(newest_programs)
+        .expect(INSTALL);
+    let program = directory.join(name);
+    assert!(
+        program.exists(),
+        "{} is missing. {INSTALL}",
+        program.display()
+    );
+    program
+}
+
+fn programs_by_pg_config() -> Option<PathBuf> {
+    let output = Command::new("pg_config").arg("--bindir").output().ok()?;
+    let directory = PathBuf::from(String::from_utf8(output.stdout).ok()?.trim());
+    directory.join("initdb").exists().then_some(directory)
+}
+
+fn newest_programs() -> Option<PathBuf> {
+    let versions = std::fs::read_dir("/usr/lib/postgresql").ok()?;
+    versions
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok())
+        .max()
+        .map(|version| PathBuf::from(format!("/usr/lib/postgresql/{version}/bin")))
+}
+
+fn initialise(home: &Path) {
+    std::fs::write(home.join("password"), PASSWORD).unwrap();
+    let output = as_owner(program("initdb"))
+        .arg("-D")
+        .arg(home.join("data"))
+        .args(["-U", USER, "-A", "scram-sha-256", "-E", "UTF8"])
+        .args(["--locale=C", "--no-sync", "--pwfile=password"])
+        .current_dir(home)
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "initdb failed: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    for name in ["server.crt", "server.key"] {
+        std::fs::rename(home.join(name), home.join("data").join(name)).unwrap();
+    }
+}
+
+/// An authority and a server certificate for 127.0.0.1; answers the authority's PEM.
+fn write_certificates(home: &Path) -> String {
+    let authority_key = KeyPair::generate().unwrap();
+    let mut authority = CertificateParams::new(Vec::new()).unwrap();
+    authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let authority_certificate = authority.self_signed(&authority_key).unwrap();
+    let issuer = Issuer::new(authority, authority_key);
+    let key = KeyPair::generate().unwrap();
+    let certificate = CertificateParams::new(vec!["127.0.0.1".to_owned()])
+        .unwrap()
+        .signed_by(&key, &issuer)
+        .unwrap();
+    write_private(&home.join("server.crt"), &certificate.pem());
+    write_private(&home.join("server.key"), &key.serialize_pem());
+    authority_certificate.pem()
+}
+
+fn write_private(path: &Path, text: &str) {
+    std::fs::write(path, text).unwrap();
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    if let Some((user, group)) = owner() {
+        chown(path, Some(user.as_raw()), Some(group.as_raw())).unwrap();
+    }
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+fn log(home: &Path) -> String {
+    match std::fs::read_to_string(home.join("log")) {
+        Ok(log) => log,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+        Err(error) => panic!("PostgreSQL's log: {error}"),
+    }
+}
