@@ -1,0 +1,141 @@
+//! What the front-end, the manager and the nodes of a pool say to each other (JSON bodies and
+//! header names; see docs/ARCHITECTURE.md for who calls whom).
+
+use http::header::HeaderName;
+use serde::{Deserialize, Serialize};
+
+/// The epoch of the table a request was routed by, and in a refusal the node's own.
+pub const EPOCH: HeaderName = HeaderName::from_static("x-bivouac-epoch");
+/// The lease a miss gave out, to be presented by the fill.
+pub const LEASE: HeaderName = HeaderName::from_static("x-bivouac-lease");
+/// `no` in the answer to a fill whose value does not fit the node.
+pub const STORED: HeaderName = HeaderName::from_static("x-bivouac-stored");
+
+/// What a full node gives up first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Policy {
+    /// The entry that has not been asked for the longest.
+    Lru,
+    /// Any entry.
+    Random,
+}
+
+/// `PUT /configuration` of a node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Configuration {
+    /// Bytes of keys and values that a node may hold.
+    pub capacity: u64,
+    /// What it gives up first.
+    pub policy: Policy,
+}
+
+/// `PUT /table` of a node: its place in the pool, and for how long it may serve.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Place {
+    /// The epoch of the table.
+    pub epoch: u64,
+    /// This node's place, counted from 0.
+    pub position: usize,
+    /// How many places the table has.
+    pub nodes: usize,
+    /// For how many milliseconds from now the node may serve.
+    pub lease_ms: u64,
+}
+
+/// `GET /internal/table` of the manager: who owns what.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Table {
+    /// Grows with every change.
+    pub epoch: u64,
+    /// The nodes in the order of joining; `None` is a place whose node is dead and being replaced.
+    pub nodes: Vec<Option<Member>>,
+}
+
+/// A node in the table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Member {
+    /// EC2 instance id.
+    pub instance: String,
+    /// `address:port` of its cache-node.
+    pub address: String,
+}
+
+impl Table {
+    /// The node that owns `key`; `None` when there is none to ask and the reader reads through.
+    #[must_use]
+    pub fn owner(&self, key: &str) -> Option<&Member> {
+        let place = crate::placement::owner(key, self.nodes.len())?;
+        self.nodes.get(place)?.as_ref()
+    }
+}
+
+/// What was counted over some time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Counts {
+    /// Requests for entries: reads, fills and invalidations.
+    pub requests: u64,
+    /// Reads that found their entry.
+    pub hits: u64,
+    /// Reads that did not.
+    pub misses: u64,
+    /// All reads.
+    pub lookups: u64,
+}
+
+/// `GET /statistics` of a node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Statistics {
+    /// EC2 instance id.
+    pub instance: String,
+    /// The epoch of its table, 0 before the first.
+    pub epoch: u64,
+    /// Bytes it may hold.
+    pub capacity: u64,
+    /// What it gives up first.
+    pub policy: Policy,
+    /// Entries it holds.
+    pub items: u64,
+    /// Bytes of their keys and values.
+    pub bytes: u64,
+    /// Counted since it started.
+    #[serde(flatten)]
+    pub total: Counts,
+    /// Counted in the last 60 s, in steps of 5 s, the running step included.
+    pub last_minute: Counts,
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+    use super::*;
+
+    #[test]
+    fn the_wire_form_is_the_documented_one() {
+        let place: Place =
+            serde_json::from_str(r#"{"epoch":7,"position":0,"nodes":2,"lease-ms":2000}"#).unwrap();
+        assert_eq!((place.epoch, place.lease_ms), (7, 2000));
+        let table: Table = serde_json::from_str(
+            r#"{"epoch":7,"nodes":[{"instance":"i-1","address":"127.77.0.17:5003"},null]}"#,
+        )
+        .unwrap();
+        assert_eq!(table.owner("k2").unwrap().instance, "i-1");
+        assert_eq!(table.owner("k1"), None);
+        assert_eq!(Table::default().owner("k1"), None);
+        let configuration = Configuration {
+            capacity: 5,
+            policy: Policy::Random,
+        };
+        assert_eq!(
+            serde_json::to_string(&configuration).unwrap(),
+            r#"{"capacity":5,"policy":"random"}"#
+        );
+    }
+}
