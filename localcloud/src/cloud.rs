@@ -1,0 +1,72 @@
+//! All services together.
+
+use std::sync::Arc;
+
+use crate::StartError;
+use crate::cloudwatch::CloudWatch;
+use crate::context::Context;
+use crate::ec2::Ec2;
+use crate::iam::Iam;
+use crate::rds::Rds;
+use crate::s3::S3;
+
+/// All services of one localcloud.
+#[derive(Debug)]
+pub struct Cloud {
+    /// What they share.
+    pub context: Arc<Context>,
+    /// Instances, images, security groups.
+    pub ec2: Arc<Ec2>,
+    /// Roles and instance profiles.
+    pub iam: Arc<Iam>,
+    /// Databases.
+    pub rds: Arc<Rds>,
+    /// Buckets.
+    pub s3: Arc<S3>,
+    /// Metrics.
+    pub cloudwatch: Arc<CloudWatch>,
+}
+
+impl Cloud {
+    /// Opens every service on the state that is on disk.
+    ///
+    /// # Errors
+    /// State that cannot be read, or what a service needs and does not find.
+    pub async fn open(context: Arc<Context>) -> Result<Self, StartError> {
+        let iam = Arc::new(Iam::open(Arc::clone(&context))?);
+        let ec2 = Ec2::open(Arc::clone(&context), Arc::clone(&iam)).await?;
+        let rds = Arc::new(Rds::open(Arc::clone(&context), Arc::clone(&ec2)).await?);
+        let s3 = Arc::new(S3::open(Arc::clone(&context)).await?);
+        let cloudwatch = Arc::new(CloudWatch::open(Arc::clone(&context)).await?);
+        ec2.tell_group_users(Arc::downgrade(&rds) as _);
+        Ok(Self {
+            context,
+            ec2,
+            iam,
+            rds,
+            s3,
+            cloudwatch,
+        })
+    }
+
+    /// Boots what was running when localcloud stopped. The endpoint is already being served.
+    pub async fn resume(&self) {
+        tokio::join!(self.rds.resume(), self.ec2.resume());
+    }
+
+    /// What is left in the account, one line each; nothing when it is empty.
+    pub fn remaining(&self) -> Vec<String> {
+        [
+            self.ec2.remaining(),
+            self.iam.remaining(),
+            self.rds.remaining(),
+            self.s3.remaining(),
+        ]
+        .concat()
+    }
+
+    /// Stops every process; the state stays.
+    pub async fn shutdown(&self) {
+        tokio::join!(self.ec2.shutdown(), self.rds.shutdown());
+    }
+}

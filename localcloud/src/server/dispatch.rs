@@ -1,0 +1,167 @@
+//! Which service a request is for, and whether its caller is who they say.
+
+use std::net::SocketAddr;
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode, request};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use jiff::Timestamp;
+use uuid::Uuid;
+
+use super::{Request, own};
+use crate::auth::{self, Caller};
+use crate::cloud::Cloud;
+use crate::wire::{ApiError, ErrorStyle, Params, Response, Xml, response};
+
+/// Largest body of a request to anything but S3; PutMetricData takes 1 MiB.
+const LARGEST_BODY: usize = 2 << 20;
+
+/// Answers one request.
+pub(super) async fn answer(cloud: &Cloud, peer: SocketAddr, request: Request) -> Response {
+    if own::is_for_us(&request) {
+        return own::answer(cloud, peer, &request);
+    }
+    // Unsigned, credentials in the query or an older signature: only S3 takes those.
+    match auth::scope_of(request.headers()) {
+        Some(scope) if scope.service != "s3" => signed(cloud, request, &scope.service).await,
+        _ => cloud.s3.call(request).await,
+    }
+}
+
+async fn signed(cloud: &Cloud, request: Request, service: &str) -> Response {
+    let request_id = Uuid::new_v4().to_string();
+    let (parts, body) = request.into_parts();
+    let answered = match Limited::new(body, LARGEST_BODY).collect().await {
+        Ok(body) => call(cloud, &parts, body.to_bytes(), &request_id).await,
+        Err(error) if error.is::<LengthLimitError>() => Err(ApiError::with_status(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "RequestEntityTooLarge",
+            format!("The request is larger than {LARGEST_BODY} bytes."),
+        )),
+        Err(error) => Err(ApiError::new("IncompleteBody", error.to_string())),
+    };
+    let mut response = answered
+        .unwrap_or_else(|error| refuse(cloud, service, &parts.headers, &error, &request_id));
+    if let Ok(value) = request_id.parse() {
+        response.headers_mut().insert("x-amzn-requestid", value);
+    }
+    response
+}
+
+async fn call(
+    cloud: &Cloud,
+    parts: &request::Parts,
+    body: Bytes,
+    request_id: &str,
+) -> Result<Response, ApiError> {
+    let caller = identify(cloud, parts, &body)?;
+    if caller.service == "monitoring" {
+        let operation = cloudwatch_operation(parts);
+        return Ok(cloud
+            .cloudwatch
+            .call(&caller, &operation, body, &parts.headers)
+            .await);
+    }
+    let params = Params::parse(&body)?;
+    let action = params.action()?;
+    let (namespace, style, answer) = match caller.service.as_str() {
+        "ec2" => (
+            "http://ec2.amazonaws.com/doc/2016-11-15/",
+            ErrorStyle::Ec2,
+            cloud.ec2.call(&caller, &params).await?,
+        ),
+        "iam" => (
+            "https://iam.amazonaws.com/doc/2010-05-08/",
+            ErrorStyle::Query,
+            cloud.iam.call(&caller, &params)?,
+        ),
+        "sts" => (
+            "https://sts.amazonaws.com/doc/2011-06-15/",
+            ErrorStyle::Query,
+            crate::sts::call(&caller, &params)?,
+        ),
+        "rds" => (
+            "http://rds.amazonaws.com/doc/2014-10-31/",
+            ErrorStyle::Query,
+            cloud.rds.call(&caller, &params).await?,
+        ),
+        other => {
+            return Err(ApiError::new(
+                "UnknownService",
+                format!(
+                    "localcloud has no service {other}; it has ec2, iam, sts, rds, s3 and monitoring."
+                ),
+            ));
+        }
+    };
+    Ok(success(action, namespace, style, &answer, request_id))
+}
+
+fn identify(cloud: &Cloud, parts: &request::Parts, body: &[u8]) -> Result<Caller, ApiError> {
+    let service = auth::scope_of(&parts.headers)
+        .map(|scope| scope.service)
+        .unwrap_or_default();
+    let caller = auth::verify(&cloud.context.credentials, parts, body, Timestamp::now())
+        .map_err(|failure| failure.into_error(&service))?;
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    if caller.region.is_empty() || caller.region.len() > 32 || !caller.region.chars().all(plain) {
+        return Err(ApiError::new(
+            "InvalidRegion",
+            format!("{:?} cannot be the name of a region.", caller.region),
+        ));
+    }
+    Ok(caller)
+}
+
+/// The operation in the path of the CBOR protocol, or in the header of the JSON one; empty in Query.
+fn cloudwatch_operation(parts: &request::Parts) -> String {
+    let target = parts
+        .headers
+        .get("x-amz-target")
+        .and_then(|value| value.to_str().ok());
+    parts
+        .uri
+        .path()
+        .strip_prefix("/service/GraniteServiceVersion20100801/operation/")
+        .or_else(|| target?.strip_prefix("GraniteServiceVersion20100801."))
+        .unwrap_or_default()
+        .to_owned()
+}
+
+fn success(
+    action: &str,
+    namespace: &str,
+    style: ErrorStyle,
+    answer: &str,
+    request_id: &str,
+) -> Response {
+    let mut xml = Xml::document();
+    xml.root(&format!("{action}Response"), namespace, |xml| match style {
+        ErrorStyle::Ec2 => {
+            xml.text("requestId", request_id).raw(answer);
+        }
+        ErrorStyle::Query => {
+            xml.element(&format!("{action}Result"), |xml| {
+                xml.raw(answer);
+            })
+            .element("ResponseMetadata", |xml| {
+                xml.text("RequestId", request_id);
+            });
+        }
+    });
+    response(StatusCode::OK, "text/xml;charset=UTF-8", xml.finish())
+}
+
+fn refuse(
+    cloud: &Cloud,
+    service: &str,
+    headers: &HeaderMap,
+    error: &ApiError,
+    request_id: &str,
+) -> Response {
+    match service {
+        "monitoring" => cloud.cloudwatch.refuse(headers, error),
+        "ec2" => error.render(ErrorStyle::Ec2, request_id),
+        _ => error.render(ErrorStyle::Query, request_id),
+    }
+}
