@@ -1,0 +1,120 @@
+//! All buckets of the account, each a folder named after it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use s3s::{S3Result, s3_error};
+
+use super::bucket::{Bucket, Settings, no_such_bucket};
+use super::durable;
+use super::error::internal;
+
+/// Prefix of a folder on its way out. No bucket name begins so.
+const LEAVING: &str = ".deleted-";
+
+/// The account's buckets.
+#[derive(Debug)]
+pub(crate) struct Store {
+    folder: PathBuf,
+    durable: bool,
+    buckets: RwLock<BTreeMap<String, Arc<Bucket>>>,
+    /// Held while a bucket is made or removed: folder and map change together.
+    changing: Mutex<()>,
+}
+
+impl Store {
+    /// Reads all buckets under `folder`. `durable` false spares the flushing to disk.
+    pub(crate) fn open(folder: &Path, durable: bool) -> io::Result<Self> {
+        crate::home::make_private_folder(folder)?;
+        let mut buckets = BTreeMap::new();
+        for entry in fs::read_dir(folder)? {
+            let entry = entry?;
+            let name = entry.file_name().into_string().unwrap_or_default();
+            let bucket = if s3s::path::check_bucket_name(&name) {
+                Bucket::open(entry.path(), name.clone(), durable)?
+            } else {
+                None
+            };
+            match bucket {
+                Some(bucket) => {
+                    buckets.insert(name, Arc::new(bucket));
+                }
+                None => crate::home::remove_tree(&entry.path())?,
+            }
+        }
+        Ok(Self {
+            folder: folder.to_owned(),
+            durable,
+            buckets: RwLock::new(buckets),
+            changing: Mutex::new(()),
+        })
+    }
+
+    /// The bucket of that name.
+    pub(crate) fn bucket(&self, name: &str) -> S3Result<Arc<Bucket>> {
+        self.buckets
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get(name)
+            .cloned()
+            .ok_or_else(no_such_bucket)
+    }
+
+    /// All buckets in the order of their names.
+    pub(crate) fn buckets(&self) -> Vec<Arc<Bucket>> {
+        self.buckets
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .values()
+            .cloned()
+            .collect()
+    }
+
+    /// Makes a bucket. `name` has passed the rules for bucket names: it is a safe folder name.
+    pub(crate) fn create(&self, name: &str, settings: &Settings) -> S3Result<()> {
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Ok(existing) = self.bucket(name) {
+            // "For legacy compatibility, if you re-create an existing bucket that you already own in
+            // us-east-1, Amazon S3 returns 200 OK."
+            // https://docs.aws.amazon.com/AmazonS3/latest/API/API_CreateBucket.html
+            if existing.region() == "us-east-1" && settings.region == "us-east-1" {
+                return Ok(());
+            }
+            return Err(s3_error!(
+                BucketAlreadyOwnedByYou,
+                "Your previous request to create the named bucket succeeded and you already own it."
+            ));
+        }
+        let folder = self.folder.join(name);
+        crate::home::remove_tree(&folder).map_err(internal)?;
+        let bucket = Bucket::create(&folder, name, settings, self.durable)
+            .and_then(|()| durable::sync_folder(&self.folder))
+            .and_then(|()| Bucket::open(folder, name.to_owned(), self.durable))
+            .map_err(internal)?
+            .ok_or_else(|| s3_error!(InternalError, "the new bucket vanished"))?;
+        self.buckets
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(name.to_owned(), Arc::new(bucket));
+        Ok(())
+    }
+
+    /// Removes an empty bucket.
+    pub(crate) fn delete(&self, bucket: &Bucket) -> S3Result<()> {
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        bucket.retire()?;
+        self.buckets
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&bucket.name);
+        let leaving = self
+            .folder
+            .join(format!("{LEAVING}{}", uuid::Uuid::new_v4().simple()));
+        fs::rename(bucket.folder(), &leaving).map_err(internal)?;
+        durable::sync_folder(&self.folder).map_err(internal)?;
+        crate::home::remove_tree(&leaving).map_err(internal)
+    }
+}
