@@ -80,9 +80,9 @@ async fn run(arguments: &Arguments) -> Result<Report, Unusable> {
 fn hint(problem: &Unusable) -> Option<&'static str> {
     match problem {
         Unusable::Address(_) => None,
-        Unusable::Unreachable { .. } => {
-            Some("`cargo run --release -- output` tells the addresses of a deployment")
-        }
+        Unusable::Unreachable { .. } => Some(
+            "`cargo run --release -- output elastic-cache` tells the addresses of that deployment",
+        ),
         Unusable::Photos { .. } => Some("add --delete-photos if they may go"),
     }
 }
