@@ -1,7 +1,20 @@
 //! A checked blueprint: every reference leads somewhere, every size is in range. It is made from
 //! YAML by [`read`] alone, so whoever holds one need not look again.
 
+mod check;
+mod machine;
+mod problem;
+mod raw;
+mod reader;
+mod tree;
+
 use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+pub use check::{Files, LARGEST, read};
+pub use problem::{Problem, Problems};
 
 use crate::names::{DeploymentName, ResourceName};
 
@@ -98,12 +111,26 @@ pub struct Image {
 }
 
 /// A system that instances can start from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum BaseImage {
     /// Amazon Linux 2023.
+    #[serde(rename = "amazon-linux-2023")]
     AmazonLinux2023,
     /// Debian 12.
+    #[serde(rename = "debian-12")]
     Debian12,
+}
+
+impl BaseImage {
+    /// The system's name in blueprints.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            BaseImage::AmazonLinux2023 => "amazon-linux-2023",
+            BaseImage::Debian12 => "debian-12",
+        }
+    }
 }
 
 /// What goes into an image: an `ami/*.yaml` file.
@@ -131,7 +158,8 @@ pub struct Instance {
 }
 
 /// A service that we ship.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Service {
     /// The photo front-end, port 5000.
     FrontEnd,
@@ -198,7 +226,8 @@ pub struct Size {
 }
 
 /// What a full cache drops to make room.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
 pub enum Policy {
     /// The entry whose last use is longest ago.
     Lru,
@@ -230,4 +259,16 @@ pub struct Scaling {
     pub expand: f64,
     /// The factor by which it shrinks, between 0 and 1.
     pub shrink: f64,
+}
+
+/// The JSON Schema (2020-12) of a blueprint, for editors: made from the types that read it.
+#[must_use]
+pub fn schema() -> serde_json::Value {
+    schemars::schema_for!(raw::RawBlueprint).into()
+}
+
+/// The JSON Schema (2020-12) of an image recipe.
+#[must_use]
+pub fn recipe_schema() -> serde_json::Value {
+    schemars::schema_for!(raw::RawRecipe).into()
 }

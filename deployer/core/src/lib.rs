@@ -3,3 +3,4 @@
 
 pub mod blueprint;
 pub mod names;
+pub mod policy;

@@ -167,6 +167,12 @@ fn only_those_listed_name_an_sdk_or_s3s() {
 }
 
 #[test]
+fn a_crate_may_switch_on_a_feature_of_its_own_for_its_tests() {
+    let graph = workspace(&["catalog"], &[("catalog", Some("dev"), "catalog")]);
+    assert_eq!(dependency_problems(&graph), Vec::<String>::new());
+}
+
+#[test]
 fn a_new_crate_needs_a_place() {
     let graph = workspace(&["novelty"], &[]);
     assert_eq!(

@@ -1,0 +1,297 @@
+//! What can only be said of the blueprint as a whole: that its parts are complete, and that every
+//! service which listens can be reached by those who call it. The laptop's addresses would forgive
+//! a missing rule; on AWS it is a connection that hangs.
+
+use crate::names::ResourceName;
+
+use super::super::problem::Span;
+use super::super::reader::At;
+use super::super::reader::Field;
+use super::super::{Database, Image, Ingress, Instance, Pool, SecurityGroup, Service, Source};
+use super::{Check, Section};
+
+/// The port of PostgreSQL.
+const POSTGRES: u16 = 5432;
+
+/// Who runs a service: the security group (unless its name is wrong) and the place of the name.
+#[derive(Clone)]
+pub(super) struct Host {
+    pub(super) group: Option<ResourceName>,
+    pub(super) key: Span,
+}
+
+/// A service on an instance, and where it is named.
+struct Placed {
+    service: Service,
+    span: Span,
+    host: Host,
+}
+
+/// Which services run where.
+#[derive(Default)]
+pub(super) struct Services {
+    /// On single instances, in the file's order.
+    placed: Vec<Placed>,
+    /// The pools of cache nodes.
+    pub(super) nodes: Vec<Host>,
+}
+
+impl Services {
+    pub(super) fn note<'a>(
+        &mut self,
+        host: &Host,
+        services: impl Iterator<Item = &'a Field<Service>>,
+    ) {
+        for field in services {
+            if let Field::Set(At { value, span }) = field {
+                self.placed.push(Placed {
+                    service: *value,
+                    span: *span,
+                    host: host.clone(),
+                });
+            }
+        }
+    }
+
+    fn all(&self, service: Service) -> impl Iterator<Item = &Placed> {
+        self.placed
+            .iter()
+            .filter(move |placed| placed.service == service)
+    }
+}
+
+/// The sections that depend on each other.
+pub(super) struct Sections {
+    pub(super) groups: Section<SecurityGroup>,
+    pub(super) databases: Section<Database>,
+    pub(super) images: Section<Image>,
+    pub(super) instances: Section<Instance>,
+    pub(super) pools: Section<Pool>,
+    pub(super) services: Services,
+}
+
+impl Check<'_> {
+    pub(super) fn check_whole(&self, sections: &Sections) {
+        self.check_nodes_are_in_pools(sections);
+        self.check_one_manager(sections);
+        self.check_front_end_is_beside_manager(sections);
+        self.check_one_of_each(sections);
+        self.check_programs(sections);
+        self.check_doors(sections);
+        self.check_nodes_are_reachable(sections);
+        self.check_database_is_reachable(sections);
+    }
+
+    fn check_nodes_are_in_pools(&self, sections: &Sections) {
+        for node in sections.services.all(Service::CacheNode) {
+            let help = "remove it here; a pool with `service: cache-node` runs it";
+            self.note_help(
+                node.span,
+                "a cache node does not run on a single instance",
+                help,
+            );
+        }
+    }
+
+    fn check_one_manager(&self, sections: &Sections) {
+        let mut managers = sections.services.all(Service::Manager);
+        if managers.next().is_none() && sections.instances.whole {
+            for pool in &sections.services.nodes {
+                let help = "add an instance with `services: [front-end, manager]`";
+                self.note_help(
+                    pool.key,
+                    "no instance runs the `manager` that makes its nodes",
+                    help,
+                );
+            }
+        }
+        for second in managers {
+            self.note(
+                second.span,
+                "a deployment has one `manager`; this is another",
+            );
+        }
+    }
+
+    /// The front-end passes on to the manager what is the manager's, on the instance's address.
+    fn check_front_end_is_beside_manager(&self, sections: &Sections) {
+        let mut front_ends = sections.services.all(Service::FrontEnd);
+        let Some(front_end) = front_ends.next() else {
+            return;
+        };
+        let managers: Vec<&Placed> = sections.services.all(Service::Manager).collect();
+        if managers.is_empty() && sections.instances.whole {
+            let help = "write `services: [front-end, manager]`";
+            self.note_help(
+                front_end.span,
+                "no instance runs the `manager` it works with",
+                help,
+            );
+        } else if !managers.is_empty()
+            && !managers
+                .iter()
+                .any(|manager| manager.host.key == front_end.host.key)
+        {
+            let message = "the `front-end` has to run on the instance of the `manager`";
+            self.note(front_end.span, message);
+        }
+        for second in front_ends {
+            self.note(
+                second.span,
+                "a deployment has one `front-end`; this is another",
+            );
+        }
+    }
+
+    /// What the manager looks after: one pool and one database.
+    fn check_one_of_each(&self, sections: &Sections) {
+        let Some(manager) = sections.services.all(Service::Manager).next() else {
+            return;
+        };
+        let pools = (
+            &sections.pools.places,
+            sections.pools.whole,
+            "pool",
+            "`pools`",
+        );
+        let databases = (
+            &sections.databases.places,
+            sections.databases.whole,
+            "database",
+            "`databases`",
+        );
+        for (places, whole, what, section) in [pools, databases] {
+            let mut spans: Vec<Span> = places.values().copied().collect();
+            spans.sort_by_key(|span| span.start);
+            if spans.is_empty() && whole {
+                let help = format!("add one under {section}");
+                self.note_help(manager.span, format!("the `manager` needs a {what}"), help);
+            }
+            for span in spans.iter().skip(1) {
+                self.note(
+                    *span,
+                    format!("the `manager` looks after one {what}; this is another"),
+                );
+            }
+        }
+    }
+
+    /// The image of a pool holds the program of the pool's service.
+    fn check_programs(&self, sections: &Sections) {
+        for (name, pool) in &sections.pools.right {
+            let Some(image) = sections.images.right.get(&pool.image) else {
+                continue;
+            };
+            let program = pool.service.as_str();
+            if !image
+                .recipe
+                .programs
+                .iter()
+                .any(|installed| installed == program)
+            {
+                let at = sections.pools.places.get(name).copied().unwrap_or_default();
+                let message = format!("its image `{}` does not install `{program}`", pool.image);
+                self.note_help(at, message, "add it to `programs` in the image's recipe");
+            }
+        }
+    }
+
+    /// Front-end and manager are there for people: a rule from outside leads to each.
+    fn check_doors(&self, sections: &Sections) {
+        for door in &sections.services.placed {
+            if door.service == Service::CacheNode {
+                continue;
+            }
+            let port = door.service.port();
+            let open = |rule: &Ingress| matches!(rule.from, Source::MyIp | Source::Range(_));
+            let Some(group) = sections.closed(door.host.group.as_ref(), port, open) else {
+                continue;
+            };
+            let message = format!(
+                "`{}` listens on port {port}, which no rule of `{group}` opens from outside",
+                door.service.as_str(),
+            );
+            self.note_help(door.span, message, add(group, port, "my-ip"));
+        }
+    }
+
+    /// Front-end and manager call every cache node.
+    fn check_nodes_are_reachable(&self, sections: &Sections) {
+        let port = Service::CacheNode.port();
+        for pool in &sections.services.nodes {
+            self.check_callers(
+                sections,
+                pool.key,
+                "its cache nodes",
+                pool.group.as_ref(),
+                port,
+            );
+        }
+    }
+
+    /// Front-end and manager keep their rows in the database.
+    fn check_database_is_reachable(&self, sections: &Sections) {
+        for (name, database) in &sections.databases.right {
+            let at = sections
+                .databases
+                .places
+                .get(name)
+                .copied()
+                .unwrap_or_default();
+            let group = Some(&database.security_group);
+            self.check_callers(sections, at, "this database", group, POSTGRES);
+        }
+    }
+
+    fn check_callers(
+        &self,
+        sections: &Sections,
+        at: Span,
+        what: &str,
+        group: Option<&ResourceName>,
+        port: u16,
+    ) {
+        let mut named: Vec<&ResourceName> = Vec::new();
+        for caller in &sections.services.placed {
+            let Some(from) = caller.host.group.as_ref() else {
+                continue;
+            };
+            if caller.service == Service::CacheNode || named.contains(&from) {
+                continue;
+            }
+            let open = |rule: &Ingress| match &rule.from {
+                Source::Group(group) => group == from,
+                Source::Range(range) => range == "0.0.0.0/0",
+                Source::MyIp => false,
+            };
+            if let Some(group) = sections.closed(group, port, open) {
+                let message = format!(
+                    "`{}` calls {what} on port {port}, which no rule of `{group}` opens to `{from}`",
+                    caller.service.as_str(),
+                );
+                self.note_help(at, message, add(group, port, from.as_str()));
+                named.push(from);
+            }
+        }
+    }
+}
+
+impl Sections {
+    /// The group, if it is right and none of its rules for that port is `open`.
+    fn closed<'g>(
+        &self,
+        group: Option<&'g ResourceName>,
+        port: u16,
+        open: impl Fn(&Ingress) -> bool,
+    ) -> Option<&'g ResourceName> {
+        let group = group?;
+        let rules = &self.groups.right.get(group)?.ingress;
+        let covers = |rule: &&Ingress| (rule.first_port..=rule.last_port).contains(&port);
+        (!rules.iter().filter(covers).any(open)).then_some(group)
+    }
+}
+
+/// The rule that is missing, as it can be typed.
+fn add(group: &ResourceName, port: u16, from: &str) -> String {
+    format!("add to the ingress of `{group}`: {{ port: {port}, from: {from} }}")
+}

@@ -1,0 +1,128 @@
+//! Drives every endpoint of the elastic photo cache as its clients and graders do, and compares
+//! what comes back byte by byte: status, content type, order of fields, the body of each failure.
+
+mod api;
+mod configuration;
+mod form;
+mod keys;
+mod reading;
+mod refusals;
+mod report;
+mod resize;
+mod run;
+mod samples;
+mod uploads;
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use api::Api;
+pub use report::{Check, Mismatch, Report};
+use run::Run;
+
+/// What to check and how.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Also walk the pool from 1 to 8 nodes and back, with readers at work all the time.
+    pub with_resize: bool,
+    /// Go ahead where photos are stored. The check deletes everything, as its clients' own do.
+    pub delete_photos: bool,
+    /// Largest upload the deployment takes, in bytes.
+    pub upload_limit: usize,
+    /// How long a value that is sampled may take to show.
+    pub patience: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            with_resize: false,
+            delete_photos: false,
+            upload_limit: 25 * 1024 * 1024,
+            patience: Duration::from_secs(20),
+        }
+    }
+}
+
+/// Why nothing was checked.
+#[derive(Debug, thiserror::Error)]
+pub enum Unusable {
+    /// The address is not one that can be asked.
+    #[error("`{0}` is not an address such as http://127.77.0.16:5000")]
+    Address(String),
+    /// Nothing answers there.
+    #[error("nothing answers at {base}: {problem}")]
+    Unreachable {
+        /// The address as given.
+        base: String,
+        /// What happened instead.
+        problem: String,
+    },
+    /// There are photos, and they would be gone afterwards.
+    #[error("{count} photos are stored at {base} and the check deletes everything")]
+    Photos {
+        /// The address as given.
+        base: String,
+        /// How many.
+        count: usize,
+    },
+}
+
+/// Runs every check against the front-end at `base` (scheme, host and port) and goes on after a
+/// failed one.
+///
+/// # Errors
+/// [`Unusable`], if nothing could be checked, or must not be.
+pub async fn check(base: &str, options: Options) -> Result<Report, Unusable> {
+    check_and_tell(base, options, &mut |_| {}).await
+}
+
+/// As [`check`], and tells each result when it is known.
+///
+/// # Errors
+/// As [`check`].
+pub async fn check_and_tell(
+    base: &str,
+    options: Options,
+    tell: &mut dyn FnMut(&Check),
+) -> Result<Report, Unusable> {
+    let api = Api::new(base).ok_or_else(|| Unusable::Address(base.to_owned()))?;
+    refuse_to_lose_photos(base, &api, &options).await?;
+    let mut run = Run::new(api, options, tell);
+    uploads::check(&mut run).await;
+    keys::check(&mut run).await;
+    reading::check(&mut run).await;
+    refusals::check(&mut run).await;
+    configuration::check(&mut run).await;
+    if run.options.with_resize {
+        resize::check(&mut run).await;
+    }
+    run.check("delete_all leaves nothing behind", reading::leave_nothing)
+        .await;
+    Ok(run.finish(base))
+}
+
+async fn refuse_to_lose_photos(base: &str, api: &Api, options: &Options) -> Result<(), Unusable> {
+    #[derive(Deserialize)]
+    struct Listing {
+        keys: Vec<String>,
+    }
+    let reply = api
+        .post("/api/list_keys")
+        .await
+        .map_err(|mismatch| Unusable::Unreachable {
+            base: base.to_owned(),
+            problem: mismatch.came,
+        })?;
+    // A reply that is no listing is for the checks to report.
+    let count =
+        serde_json::from_slice::<Listing>(&reply.body).map_or(0, |listing| listing.keys.len());
+    if count > 0 && !options.delete_photos {
+        return Err(Unusable::Photos {
+            base: base.to_owned(),
+            count,
+        });
+    }
+    Ok(())
+}

@@ -1,0 +1,262 @@
+//! Entries within a capacity: no clock, no locks, no I/O.
+
+mod lease;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::HeaderValue;
+use kit::pool::{Configuration, Policy};
+use rand::Rng;
+
+use lease::Leases;
+pub use lease::{LEASE_AGE, LEASE_COUNT};
+
+/// What is kept under a key. Clones share the bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Value {
+    /// The bytes, as they were filled in.
+    pub content: Bytes,
+    /// What they are.
+    pub content_type: HeaderValue,
+}
+
+/// What came of a look-up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Lookup {
+    /// The entry.
+    Hit(Value),
+    /// No entry, and the lease under which it may be filled in.
+    Miss(u64),
+}
+
+/// What came of a fill.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fill {
+    /// It is kept.
+    Stored,
+    /// It is larger than the whole capacity.
+    TooLarge,
+    /// Its lease is void: the key was invalidated or filled since, or the lease is too old.
+    Void,
+}
+
+/// Marks the end of the order of use.
+const NONE: usize = usize::MAX;
+
+struct Slot {
+    key: Arc<str>,
+    value: Value,
+    partition: u8,
+    newer: usize,
+    older: usize,
+}
+
+impl Slot {
+    fn weight(&self) -> u64 {
+        weight(&self.key, &self.value.content)
+    }
+}
+
+/// An entry weighs its key plus its value.
+fn weight(key: &str, content: &Bytes) -> u64 {
+    (key.len() + content.len()) as u64
+}
+
+/// Entries of at most a capacity of bytes. All operations but [`Cache::retain`] and [`Cache::clear`]
+/// take constant time for each entry that they add or give up.
+///
+/// The slots are kept without gaps (the last moves into the place of one that goes), so that any of
+/// them is chosen by one number; each is linked to the next newer and older in use.
+pub struct Cache<R> {
+    slots: Vec<Slot>,
+    index: HashMap<Arc<str>, usize>,
+    newest: usize,
+    oldest: usize,
+    bytes: u64,
+    configuration: Configuration,
+    leases: Leases,
+    random: R,
+}
+
+impl<R: Rng> Cache<R> {
+    /// An empty cache; `random` chooses victims and where the numbers of leases begin, so that a
+    /// lease of an earlier life of this node is not taken for one of this.
+    pub fn new(configuration: Configuration, mut random: R) -> Self {
+        let leases = Leases::new(random.random::<u64>() >> 1);
+        Self {
+            slots: Vec::new(),
+            index: HashMap::new(),
+            newest: NONE,
+            oldest: NONE,
+            bytes: 0,
+            configuration,
+            leases,
+            random,
+        }
+    }
+
+    /// How many entries it holds.
+    #[must_use]
+    pub fn items(&self) -> u64 {
+        self.slots.len() as u64
+    }
+
+    /// What they weigh.
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// What it may hold, and what it gives up first.
+    #[must_use]
+    pub fn configuration(&self) -> Configuration {
+        self.configuration
+    }
+
+    /// Looks a key up: the entry is now the newest in use, or a lease is given out.
+    pub fn get(&mut self, key: &str, now: Instant) -> Lookup {
+        let Some(&slot) = self.index.get(key) else {
+            return Lookup::Miss(self.leases.grant(key, now));
+        };
+        if self.newest != slot {
+            self.unlink(slot);
+            self.link_newest(slot);
+        }
+        Lookup::Hit(self.slots[slot].value.clone())
+    }
+
+    /// Fills a key in under the lease of its miss. The lease is void afterwards.
+    pub fn fill(&mut self, key: &str, lease: u64, value: Value, now: Instant) -> Fill {
+        if !self.leases.redeem(key, lease, now) {
+            return Fill::Void;
+        }
+        let weight = weight(key, &value.content);
+        let capacity = self.configuration.capacity;
+        if weight > capacity {
+            return Fill::TooLarge;
+        }
+        self.evict_to(capacity - weight);
+        self.insert(key, value, weight);
+        Fill::Stored
+    }
+
+    /// Removes an entry and voids the leases of its key.
+    pub fn invalidate(&mut self, key: &str) {
+        self.leases.void(key);
+        if let Some(&slot) = self.index.get(key) {
+            self.remove(slot);
+        }
+    }
+
+    /// Removes everything and voids all leases.
+    pub fn clear(&mut self) {
+        self.slots = Vec::new();
+        self.index = HashMap::new();
+        (self.newest, self.oldest) = (NONE, NONE);
+        self.bytes = 0;
+        self.leases.clear();
+    }
+
+    /// Keeps only entries, and leases, of the partitions that `owned` says yes to.
+    pub fn retain(&mut self, owned: impl Fn(u8) -> bool) {
+        // From the end: the slot that moves into a gap has been looked at.
+        for slot in (0..self.slots.len()).rev() {
+            if !owned(self.slots[slot].partition) {
+                self.remove(slot);
+            }
+        }
+        self.leases
+            .retain(|key| owned(kit::placement::partition(key)));
+    }
+
+    /// Changes capacity and policy; what no longer fits goes at once.
+    pub fn configure(&mut self, configuration: Configuration) {
+        self.configuration = configuration;
+        self.evict_to(configuration.capacity);
+    }
+
+    fn evict_to(&mut self, bytes: u64) {
+        while self.bytes > bytes {
+            let victim = match self.configuration.policy {
+                Policy::Lru => self.oldest,
+                Policy::Random => self.random.random_range(0..self.slots.len()),
+            };
+            self.remove(victim);
+        }
+    }
+
+    fn insert(&mut self, key: &str, value: Value, weight: u64) {
+        let slot = self.slots.len();
+        let partition = kit::placement::partition(key);
+        let key: Arc<str> = key.into();
+        self.index.insert(key.clone(), slot);
+        self.slots.push(Slot {
+            key,
+            value,
+            partition,
+            newer: NONE,
+            older: NONE,
+        });
+        self.link_newest(slot);
+        self.bytes += weight;
+    }
+
+    fn remove(&mut self, slot: usize) {
+        self.unlink(slot);
+        let gone = self.slots.swap_remove(slot);
+        self.index.remove(&gone.key);
+        self.bytes -= gone.weight();
+        if slot < self.slots.len() {
+            self.moved_to(slot);
+        }
+    }
+
+    /// Tells the index and both neighbours that the last slot is at `slot` now.
+    fn moved_to(&mut self, slot: usize) {
+        let Slot {
+            ref key,
+            newer,
+            older,
+            ..
+        } = self.slots[slot];
+        if let Some(place) = self.index.get_mut(key) {
+            *place = slot;
+        }
+        self.set_older(newer, slot);
+        self.set_newer(older, slot);
+    }
+
+    fn unlink(&mut self, slot: usize) {
+        let Slot { newer, older, .. } = self.slots[slot];
+        self.set_older(newer, older);
+        self.set_newer(older, newer);
+    }
+
+    fn link_newest(&mut self, slot: usize) {
+        let older = self.newest;
+        self.slots[slot].newer = NONE;
+        self.slots[slot].older = older;
+        self.set_newer(older, slot);
+        self.newest = slot;
+    }
+
+    fn set_older(&mut self, of: usize, slot: usize) {
+        match self.slots.get_mut(of) {
+            Some(neighbour) => neighbour.older = slot,
+            None => self.newest = slot,
+        }
+    }
+
+    fn set_newer(&mut self, of: usize, slot: usize) {
+        match self.slots.get_mut(of) {
+            Some(neighbour) => neighbour.newer = slot,
+            None => self.oldest = slot,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,357 @@
+//! A node over real connections.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use cache_node::Settings;
+use http::{Request, Response, StatusCode};
+use kit::body::{self, Body};
+use kit::client::Client;
+use kit::pool::{EPOCH, LEASE, STORED, Statistics};
+use kit::server::Drained;
+use serde_json::{Value, json};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+const TOKEN: &str = "0123456789abcdef0123456789abcdef";
+
+struct Node {
+    address: SocketAddr,
+    client: Client,
+    shutdown: CancellationToken,
+    running: JoinHandle<Drained>,
+}
+
+fn settings(capacity: u64) -> Settings {
+    serde_json::from_value(json!({
+        "instance": { "id": "i-7", "address": "127.0.0.1", "zone": "us-east-1a", "type": "t3.micro", "region": "us-east-1" },
+        "namespace": "Bivouac/test-00000000",
+        "cache-node": { "port": 0, "capacity": capacity, "policy": "lru" },
+        "secrets": { "internal-token": TOKEN },
+    }))
+    .unwrap()
+}
+
+impl Node {
+    /// A node that owns everything under epoch 1.
+    async fn start(capacity: u64) -> Self {
+        let settings = settings(capacity);
+        let listener = cache_node::bind(&settings).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let shutdown = CancellationToken::new();
+        let running = tokio::spawn(cache_node::run(settings, listener, None, shutdown.clone()));
+        let node = Self {
+            address,
+            client: Client::new(),
+            shutdown,
+            running,
+        };
+        let table = r#"{"epoch":1,"position":0,"nodes":1,"lease-ms":60000}"#;
+        assert_eq!(node.call("PUT", "/table", &[], table).await.status(), 204);
+        node
+    }
+
+    async fn send(&self, request: Request<Body>) -> Response<Bytes> {
+        self.client
+            .send(request, Duration::from_secs(10))
+            .await
+            .unwrap()
+    }
+
+    async fn call(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        content: impl Into<Bytes>,
+    ) -> Response<Bytes> {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(format!("http://{}{path}", self.address))
+            .header("x-bivouac-token", TOKEN);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        self.send(request.body(body::full(content)).unwrap()).await
+    }
+
+    async fn get(&self, key: &str) -> Response<Bytes> {
+        self.call(
+            "GET",
+            &format!("/entries/{key}"),
+            &[("x-bivouac-epoch", "1")],
+            "",
+        )
+        .await
+    }
+
+    async fn lease(&self, key: &str) -> String {
+        let miss = self.get(key).await;
+        assert_eq!(miss.status(), 404);
+        miss.headers()[LEASE].to_str().unwrap().to_owned()
+    }
+
+    async fn fill(&self, key: &str, lease: &str, content: impl Into<Bytes>) -> Response<Bytes> {
+        let headers = [
+            ("x-bivouac-epoch", "1"),
+            ("x-bivouac-lease", lease),
+            ("content-type", "image/png"),
+        ];
+        self.call("PUT", &format!("/entries/{key}"), &headers, content)
+            .await
+    }
+
+    async fn statistics(&self) -> Statistics {
+        let answer = self.call("GET", "/statistics", &[], "").await;
+        serde_json::from_slice(answer.body()).unwrap()
+    }
+
+    async fn stop(self) {
+        drop(self.client);
+        self.shutdown.cancel();
+        assert_eq!(self.running.await.unwrap(), Drained::Clean);
+    }
+}
+
+fn error(answer: &Response<Bytes>) -> String {
+    let told: Value = serde_json::from_slice(answer.body()).unwrap();
+    told["error"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a_photo_is_filled_in_found_and_invalidated() {
+    let node = Node::start(1_000_000).await;
+    let key = "a%2Fb%20%F0%9F%93%B7";
+    let lease = node.lease(key).await;
+    assert_eq!(node.fill(key, &lease, "photo").await.status(), 204);
+    let hit = node.get(key).await;
+    assert_eq!(
+        (hit.status(), hit.body().as_ref()),
+        (StatusCode::OK, b"photo".as_slice())
+    );
+    assert_eq!(hit.headers()["content-type"], "image/png");
+    assert_eq!(hit.headers()["content-length"], "5");
+
+    let statistics = node.statistics().await;
+    assert_eq!(
+        (statistics.items, statistics.bytes),
+        (1, 5 + "a/b 📷".len() as u64)
+    );
+    assert_eq!(
+        (statistics.last_minute.hits, statistics.last_minute.misses),
+        (1, 1)
+    );
+
+    let gone = node
+        .call(
+            "DELETE",
+            &format!("/entries/{key}"),
+            &[("x-bivouac-epoch", "1")],
+            "",
+        )
+        .await;
+    assert_eq!(gone.status(), 204);
+    assert_eq!(node.get(key).await.status(), 404);
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn a_fill_that_comes_after_an_invalidation_is_refused() {
+    let node = Node::start(1_000_000).await;
+    let lease = node.lease("k").await;
+    node.call("DELETE", "/entries/k", &[("x-bivouac-epoch", "1")], "")
+        .await;
+    let late = node.fill("k", &lease, "old").await;
+    assert_eq!(
+        (late.status(), error(&late).as_str()),
+        (StatusCode::CONFLICT, "lease-void")
+    );
+    let lease = node.lease("k").await;
+    assert_eq!(node.call("POST", "/clear", &[], "").await.status(), 204);
+    assert_eq!(node.fill("k", &lease, "old").await.status(), 409);
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn another_epoch_is_answered_with_the_nodes_own() {
+    let node = Node::start(1_000_000).await;
+    let answer = node
+        .call("GET", "/entries/k", &[("x-bivouac-epoch", "9")], "")
+        .await;
+    assert_eq!(
+        (answer.status(), error(&answer).as_str()),
+        (StatusCode::CONFLICT, "epoch")
+    );
+    assert_eq!(answer.headers()[EPOCH], "1");
+    let old = r#"{"epoch":0,"position":0,"nodes":1,"lease-ms":60000}"#;
+    let answer = node.call("PUT", "/table", &[], old).await;
+    assert_eq!(
+        (answer.status(), error(&answer).as_str()),
+        (StatusCode::CONFLICT, "epoch")
+    );
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn without_a_lease_from_the_manager_nothing_is_served() {
+    let node = Node::start(1_000_000).await;
+    let over = r#"{"epoch":1,"position":0,"nodes":1,"lease-ms":0}"#;
+    assert_eq!(node.call("PUT", "/table", &[], over).await.status(), 204);
+    let answer = node.get("k").await;
+    assert_eq!(
+        (answer.status(), error(&answer).as_str()),
+        (StatusCode::SERVICE_UNAVAILABLE, "lease")
+    );
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn a_key_of_another_node_is_told_so() {
+    let node = Node::start(1_000_000).await;
+    let half = r#"{"epoch":1,"position":0,"nodes":2,"lease-ms":60000}"#;
+    node.call("PUT", "/table", &[], half).await;
+    assert_eq!(node.get("k1").await.status(), 421);
+    assert_eq!(node.get("k2").await.status(), 404);
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn strangers_see_health_and_nothing_else() {
+    let node = Node::start(1_000_000).await;
+    for path in ["/entries/k", "/statistics", "/nothing"] {
+        for token in ["", "0123456789abcdef0123456789abcdeg"] {
+            let request = Request::get(format!("http://{}{path}", node.address))
+                .header("x-bivouac-token", token)
+                .header("x-bivouac-epoch", "1")
+                .body(body::empty())
+                .unwrap();
+            let answer = node.send(request).await;
+            assert_eq!(answer.status(), 401, "{path}");
+            assert_eq!(answer.headers()["content-type"], "application/json");
+        }
+    }
+    for path in ["/healthz", "/readyz", "/metrics"] {
+        let request = Request::get(format!("http://{}{path}", node.address));
+        assert_eq!(
+            node.send(request.body(body::empty()).unwrap())
+                .await
+                .status(),
+            200,
+            "{path}"
+        );
+    }
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn configuration_counts_at_once() {
+    let node = Node::start(1_000_000).await;
+    for key in ["k1", "k2"] {
+        let lease = node.lease(key).await;
+        node.fill(key, &lease, vec![1; 1000]).await;
+    }
+    let smaller = r#"{"capacity":1500,"policy":"random"}"#;
+    assert_eq!(
+        node.call("PUT", "/configuration", &[], smaller)
+            .await
+            .status(),
+        204
+    );
+    let statistics = node.statistics().await;
+    assert_eq!(
+        (statistics.items, statistics.bytes, statistics.capacity),
+        (1, 1002, 1500)
+    );
+    for bad in [
+        "",
+        "{",
+        r#"{"capacity":-1,"policy":"lru"}"#,
+        r#"{"capacity":1,"policy":"fifo"}"#,
+    ] {
+        assert_eq!(
+            node.call("PUT", "/configuration", &[], bad).await.status(),
+            400,
+            "{bad}"
+        );
+    }
+    assert_eq!(node.statistics().await.capacity, 1500);
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn what_does_not_fit_is_not_stored_and_what_is_absurd_is_refused() {
+    let node = Node::start(1000).await;
+    let lease = node.lease("k").await;
+    let answer = node.fill("k", &lease, vec![1; 1000]).await;
+    assert_eq!(
+        (answer.status(), answer.headers()[STORED].to_str().unwrap()),
+        (StatusCode::NO_CONTENT, "no")
+    );
+    let lease = node.lease("k").await;
+    let answer = node.fill("k", &lease, vec![1; 2000]).await;
+    assert_eq!(
+        (answer.status(), answer.headers()[STORED].to_str().unwrap()),
+        (StatusCode::NO_CONTENT, "no")
+    );
+    let answer = node.fill("k", &lease, vec![1; 64 * 1024 * 1024 + 1]).await;
+    assert_eq!(answer.status(), 413);
+    assert_eq!(node.statistics().await.bytes, 0);
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn bad_keys_headers_and_methods_are_refused_with_a_reason() {
+    let node = Node::start(1000).await;
+    let long = "x".repeat(256);
+    for key in [
+        "",
+        "%FF",
+        "%00",
+        "%4",
+        long.as_str(),
+        "x".repeat(10_000).as_str(),
+    ] {
+        let answer = node.get(key).await;
+        assert_eq!(answer.status(), 400, "{key}");
+        assert!(error(&answer).contains("255 bytes"));
+    }
+    for epoch in ["", "-1", "one", "99999999999999999999"] {
+        let answer = node
+            .call("GET", "/entries/k", &[("x-bivouac-epoch", epoch)], "")
+            .await;
+        assert_eq!(answer.status(), 400, "{epoch}");
+        assert!(error(&answer).contains("x-bivouac-epoch"));
+    }
+    assert_eq!(node.call("POST", "/entries/k", &[], "").await.status(), 405);
+    assert_eq!(
+        node.call("GET", "/clear", &[], "").await.headers()["allow"],
+        "POST"
+    );
+    assert_eq!(node.call("GET", "/nothing", &[], "").await.status(), 404);
+    let wrong = r#"{"epoch":2,"position":3,"nodes":2,"lease-ms":1}"#;
+    assert_eq!(node.call("PUT", "/table", &[], wrong).await.status(), 400);
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn a_fill_that_breaks_off_stores_nothing() {
+    use tokio::io::AsyncWriteExt;
+    let node = Node::start(1_000_000).await;
+    let lease = node.lease("k").await;
+    let mut stream = tokio::net::TcpStream::connect(node.address).await.unwrap();
+    let head = format!(
+        "PUT /entries/k HTTP/1.1\r\nhost: n\r\nx-bivouac-token: {TOKEN}\r\nx-bivouac-epoch: 1\r\n\
+         x-bivouac-lease: {lease}\r\ncontent-length: 100\r\n\r\nhalf"
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    drop(stream);
+    assert_eq!(
+        node.fill("k", &lease, "whole").await.status(),
+        204,
+        "the lease is still good"
+    );
+    assert_eq!(node.get("k").await.body().as_ref(), b"whole");
+    node.stop().await;
+}

@@ -1,0 +1,229 @@
+//! The cache nodes as the front-end sees them: who owns a key, what the owner has of it.
+//!
+//! Nothing here fails a reader: a node that cannot be asked is passed by, and the reader goes to the
+//! bucket. Only an upload insists, see [`Pool::invalidate`].
+
+mod node;
+mod table;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use kit::client::Client;
+use kit::metrics::{Counter, Registry};
+use kit::pool::{Member, Table};
+use kit::token::Token;
+use tokio_util::sync::CancellationToken;
+
+use crate::key::Key;
+use crate::photo::Photo;
+use node::{Found, NodeError, Nodes};
+use table::Tables;
+
+/// For how long readers pass by a node that could not be reached.
+const SUSPECT: Duration = Duration::from_millis(500);
+
+/// Pauses between attempts to invalidate, growing.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(250));
+
+/// The pool of cache nodes.
+pub struct Pool {
+    tables: Tables,
+    nodes: Nodes,
+    suspects: Mutex<HashMap<String, Instant>>,
+    figures: Figures,
+}
+
+struct Figures {
+    hits: Counter,
+    misses: Counter,
+    passed_by: Counter,
+    invalidations: Counter,
+    invalidation_retries: Counter,
+}
+
+/// What came of asking the pool for a photo.
+#[derive(Debug)]
+pub enum Asked {
+    /// The owner has it.
+    Hit(Photo),
+    /// The owner does not have it and takes a fill under this lease.
+    Miss(Lease),
+    /// There was nobody to ask: read through, and leave the pool alone.
+    Nobody,
+}
+
+/// The right to fill one key at one node, until the key is written, cleared or moved.
+#[derive(Debug)]
+pub struct Lease {
+    member: Member,
+    epoch: u64,
+    number: u64,
+}
+
+impl Pool {
+    /// The pool that the manager at `manager` (`address:port`) keeps; it may still be down.
+    #[must_use]
+    pub fn new(manager: &str, token: &Token, http: &Client, metrics: &Registry) -> Self {
+        let reads = |came_of: &str| {
+            metrics.counter(
+                "photo_reads_total",
+                "Photos asked of the pool",
+                &[("came_of", came_of)],
+            )
+        };
+        Self {
+            tables: Tables::new(manager, token, http),
+            nodes: Nodes::new(token, http),
+            suspects: Mutex::default(),
+            figures: Figures {
+                hits: reads("hit"),
+                misses: reads("miss"),
+                passed_by: reads("read_through"),
+                invalidations: metrics.counter("invalidations_total", "Keys invalidated", &[]),
+                invalidation_retries: metrics.counter(
+                    "invalidation_retries_total",
+                    "Invalidations that had to be tried again",
+                    &[],
+                ),
+            },
+        }
+    }
+
+    /// Learns of every new table as soon as the manager publishes it, until `stop`.
+    pub async fn follow(&self, stop: CancellationToken) {
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = self.tables.follow() => {}
+        }
+    }
+
+    /// The table as it is known here; `None` before the first.
+    #[must_use]
+    pub fn table(&self) -> Option<Arc<Table>> {
+        self.tables.current()
+    }
+
+    /// Waits until a first table is known.
+    pub async fn known(&self) {
+        self.tables.known().await;
+    }
+
+    /// Asks the owner of `key` for its photo, once more with a new table if the first attempt shows
+    /// that ours is old.
+    pub async fn ask(&self, key: &Key) -> Asked {
+        let asked = match self.ask_once(key).await {
+            Ok(asked) => asked,
+            Err(()) => {
+                self.tables.refresh().await;
+                self.ask_once(key).await.unwrap_or(Asked::Nobody)
+            }
+        };
+        match &asked {
+            Asked::Hit(_) => self.figures.hits.increment(),
+            Asked::Miss(_) => self.figures.misses.increment(),
+            Asked::Nobody => self.figures.passed_by.increment(),
+        }
+        asked
+    }
+
+    /// `Err` when another table may bring more.
+    async fn ask_once(&self, key: &Key) -> Result<Asked, ()> {
+        let Some(table) = self.tables.current() else {
+            return Ok(Asked::Nobody);
+        };
+        let Some(member) = table
+            .owner(key.as_str())
+            .filter(|member| !self.is_suspect(member))
+        else {
+            return Ok(Asked::Nobody);
+        };
+        match self.nodes.get(member, table.epoch, key).await {
+            Ok(Found::Photo(photo)) => Ok(Asked::Hit(photo)),
+            Ok(Found::Nothing(number)) => {
+                let member = member.clone();
+                Ok(Asked::Miss(Lease {
+                    member,
+                    epoch: table.epoch,
+                    number,
+                }))
+            }
+            Err(error) => {
+                self.note(member, &error);
+                Err(())
+            }
+        }
+    }
+
+    /// Gives the owner what it did not have. A lease that is no longer good, or a node that is no
+    /// longer there, is none of the reader's business.
+    pub async fn fill(&self, lease: Lease, key: &Key, photo: &Photo) {
+        match self
+            .nodes
+            .put(&lease.member, lease.epoch, lease.number, key, photo)
+            .await
+        {
+            Ok(()) => {}
+            Err(NodeError::LeaseVoid) => {
+                tracing::debug!(key = key.as_str(), "the lease of a fill was void")
+            }
+            Err(error) => self.note(&lease.member, &error),
+        }
+    }
+
+    /// Returns once no node will serve what it held of `key` before this call: its owner has dropped
+    /// it, or the table of this moment names no owner. Keeps trying for as long as that takes; to be
+    /// called *after* the new photo is committed, so that whatever is cached later is the new one.
+    pub async fn invalidate(&self, key: &Key) {
+        let mut pause = PAUSES.0;
+        let mut confirmed = false;
+        loop {
+            if let Some(table) = self.tables.current() {
+                match table.owner(key.as_str()) {
+                    Some(member) => match self.nodes.delete(member, table.epoch, key).await {
+                        Ok(()) => break,
+                        Err(error) => self.note(member, &error),
+                    },
+                    // Our table may be old: only one that the manager gave since the commit counts.
+                    None if confirmed => break,
+                    None => {}
+                }
+            }
+            let before = self.tables.epoch();
+            confirmed = self.tables.fetch().await;
+            if confirmed && (self.tables.epoch() > before || self.owner(key).is_none()) {
+                continue;
+            }
+            self.figures.invalidation_retries.increment();
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(PAUSES.1);
+        }
+        self.figures.invalidations.increment();
+    }
+
+    fn owner(&self, key: &Key) -> Option<Member> {
+        self.tables.current()?.owner(key.as_str()).cloned()
+    }
+
+    fn is_suspect(&self, member: &Member) -> bool {
+        let suspects = self.suspects.lock().unwrap_or_else(PoisonError::into_inner);
+        suspects
+            .get(&member.address)
+            .is_some_and(|until| *until > Instant::now())
+    }
+
+    fn note(&self, member: &Member, error: &NodeError) {
+        tracing::debug!(
+            node = member.instance,
+            error = error as &dyn std::error::Error,
+            "a node could not be asked"
+        );
+        if matches!(error, NodeError::Unreachable(_)) {
+            let mut suspects = self.suspects.lock().unwrap_or_else(PoisonError::into_inner);
+            let now = Instant::now();
+            suspects.retain(|_, until| *until > now);
+            suspects.insert(member.address.clone(), now + SUSPECT);
+        }
+    }
+}
