@@ -1,0 +1,268 @@
+//! The work that takes time: making, starting, stopping and removing databases.
+
+use std::sync::{Arc, PoisonError};
+
+use super::Inner;
+use super::database::{Database, Key, Status};
+use super::postgres::{Binaries, ClusterError, Master, Server};
+
+/// What is to be done with a database. Its status says it too, so that a restart goes on with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Work {
+    Create,
+    SetPassword,
+    Start,
+    Stop,
+    Delete,
+}
+
+type Done = Result<(), Box<dyn std::error::Error + Send + Sync>>;
+
+impl Inner {
+    /// Does the work in the background. Its end shows in the database's status.
+    pub(super) fn begin(self: &Arc<Self>, key: Key, work: Work) {
+        let inner = Arc::clone(self);
+        self.context.tasks.spawn(async move {
+            let Some(database) = inner.database(&key) else {
+                return;
+            };
+            let stopping = inner.context.stopping.clone();
+            // What localcloud's end interrupts is gone on with at its next start.
+            let Some(done) = stopping
+                .run_until_cancelled(inner.work(&key, &database, work))
+                .await
+            else {
+                return;
+            };
+            if let Err(error) = done {
+                tracing::error!(
+                    database = key.identifier,
+                    ?work,
+                    error = &*error as &dyn std::error::Error,
+                    "failed"
+                );
+                inner.turn(&key, |database| database.status = Status::Failed);
+            }
+        });
+    }
+
+    /// Goes on with everything that was being done, and starts what was running.
+    pub(super) async fn resume(self: &Arc<Self>) {
+        let databases: Vec<(Key, Database)> = self.databases.read(|databases| {
+            databases
+                .all()
+                .map(|(key, found)| (key, found.clone()))
+                .collect()
+        });
+        let resumed = databases.into_iter().filter_map(|(key, database)| {
+            let work = match database.status {
+                Status::Creating => Work::Create,
+                Status::Modifying => Work::SetPassword,
+                Status::Stopping => Work::Stop,
+                Status::Deleting => Work::Delete,
+                Status::Starting | Status::Available | Status::BackingUp => Work::Start,
+                Status::Stopped | Status::Failed => return None,
+            };
+            Some(self.resume_one(key, database, work))
+        });
+        futures::future::join_all(resumed).await;
+    }
+
+    async fn resume_one(self: &Arc<Self>, key: Key, database: Database, work: Work) {
+        if work != Work::Start {
+            return self.begin(key, work);
+        }
+        if let Err(error) = self.start(&key, &database).await {
+            tracing::error!(
+                database = key.identifier,
+                error = &*error as &dyn std::error::Error,
+                "does not start"
+            );
+            self.turn(&key, |database| database.status = Status::Failed);
+        }
+    }
+
+    async fn work(&self, key: &Key, database: &Database, work: Work) -> Done {
+        match work {
+            Work::Create => self.create(key, database).await,
+            Work::SetPassword => self.set_password(key, database).await,
+            Work::Start => self.start(key, database).await,
+            Work::Stop => self.stop(key).await,
+            Work::Delete => self.delete(key, database).await,
+        }
+    }
+
+    async fn create(&self, key: &Key, database: &Database) -> Done {
+        if !self.context.paper {
+            let binaries = self.binaries().await?.clone();
+            self.make_cluster(&binaries, database).await?;
+            let server = self.launch(&binaries, database).await?;
+            self.keep(key, server).await;
+        }
+        if database.size.retention > 0 {
+            self.turn(key, |database| {
+                database.status = Status::BackingUp;
+                database.password = None;
+            });
+            self.back_up(database).await?;
+        }
+        self.turn(key, |database| {
+            database.status = Status::Available;
+            database.password = None;
+        });
+        Ok(())
+    }
+
+    /// The first backup, which here is no more than having everything on disk.
+    async fn back_up(&self, database: &Database) -> Done {
+        if !self.context.paper {
+            let cluster = self.cluster(database);
+            blocking(move || cluster.flush()).await??;
+        }
+        Ok(())
+    }
+
+    async fn set_password(&self, key: &Key, database: &Database) -> Done {
+        if !self.context.paper {
+            let binaries = self.binaries().await?.clone();
+            self.halt(key).await;
+            let cluster = self.cluster(database);
+            let (user, password) = (database.master.clone(), database.password.clone());
+            let with = binaries.clone();
+            blocking(move || match password {
+                Some(password) => cluster.set_password(&with, &user, &password.0),
+                None => Ok(()),
+            })
+            .await??;
+            let server = self.launch(&binaries, database).await?;
+            self.keep(key, server).await;
+        }
+        self.turn(key, |database| {
+            database.status = Status::Available;
+            database.password = None;
+        });
+        Ok(())
+    }
+
+    async fn start(&self, key: &Key, database: &Database) -> Done {
+        if !self.context.paper {
+            let binaries = self.binaries().await?.clone();
+            let server = self.launch(&binaries, database).await?;
+            self.keep(key, server).await;
+        }
+        self.turn(key, |database| database.status = Status::Available);
+        Ok(())
+    }
+
+    async fn stop(&self, key: &Key) -> Done {
+        self.halt(key).await;
+        self.turn(key, |database| database.status = Status::Stopped);
+        Ok(())
+    }
+
+    async fn delete(&self, key: &Key, database: &Database) -> Done {
+        self.halt(key).await;
+        if !self.context.paper {
+            let cluster = self.cluster(database);
+            blocking(move || cluster.remove()).await??;
+        }
+        self.databases.change(|databases| {
+            databases.remove(key);
+            Ok::<_, crate::state::StateError>(())
+        })?;
+        self.context.network.release(database.address);
+        Ok(())
+    }
+
+    async fn make_cluster(&self, binaries: &Binaries, database: &Database) -> Done {
+        let cluster = self.cluster(database);
+        let templates = self.folder();
+        let password = database
+            .password
+            .clone()
+            .ok_or("the password is not known any more")?;
+        let (user, name) = (database.master.clone(), database.name.clone());
+        let binaries = binaries.clone();
+        let account = self.account;
+        let lock = Arc::clone(&self.template);
+        blocking(move || {
+            let template = {
+                let _one_at_a_time = lock.lock().unwrap_or_else(PoisonError::into_inner);
+                super::postgres::template(&binaries, &templates, account)?
+            };
+            let master = Master {
+                user: &user,
+                password: &password.0,
+                database: name.as_deref(),
+            };
+            cluster.create(&binaries, &template, master)
+        })
+        .await??;
+        Ok(())
+    }
+
+    async fn launch(
+        &self,
+        binaries: &Binaries,
+        database: &Database,
+    ) -> Result<Server, Box<dyn std::error::Error + Send + Sync>> {
+        let cluster = self.cluster(database);
+        let identity = self.authority.issue(database.address)?;
+        let (address, port) = (database.address, database.port);
+        let configured = cluster.clone();
+        blocking(move || -> Result<(), ClusterError> {
+            configured.configure(address, port, &identity)
+        })
+        .await??;
+        Ok(Server::start(cluster, binaries, &self.context.init_program, address, port).await?)
+    }
+
+    /// Keeps a server that has been started, unless localcloud is already stopping.
+    async fn keep(&self, key: &Key, server: Server) {
+        let refused = {
+            let mut servers = self.servers();
+            if self.context.stopping.is_cancelled() {
+                Some(server)
+            } else {
+                servers.insert(key.clone(), server)
+            }
+        };
+        if let Some(server) = refused {
+            server.stop().await;
+        }
+    }
+
+    async fn halt(&self, key: &Key) {
+        let server = self.servers().remove(key);
+        if let Some(server) = server {
+            server.stop().await;
+        }
+    }
+
+    fn database(&self, key: &Key) -> Option<Database> {
+        self.databases.read(|databases| databases.get(key).cloned())
+    }
+
+    /// Changes what is kept about a database, if it is still there.
+    fn turn(&self, key: &Key, change: impl FnOnce(&mut Database)) {
+        let saved = self.databases.change(|databases| {
+            if let Some(database) = databases.get_mut(key) {
+                change(database);
+            }
+            Ok::<_, crate::state::StateError>(())
+        });
+        if let Err(error) = saved {
+            tracing::error!(
+                database = key.identifier,
+                error = &error as &dyn std::error::Error,
+                "cannot save the state"
+            );
+        }
+    }
+}
+
+async fn blocking<R: Send + 'static>(
+    work: impl FnOnce() -> R + Send + 'static,
+) -> Result<R, tokio::task::JoinError> {
+    tokio::task::spawn_blocking(work).await
+}
