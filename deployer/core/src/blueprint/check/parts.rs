@@ -363,7 +363,7 @@ impl Check<'_> {
     /// <https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/CHAP_Storage.html>
     fn check_storage(&self, storage: &At<Bytes>) -> Option<u32> {
         let bytes = storage.value.0;
-        if bytes % GIB == 0 && (20..=65_536).contains(&(bytes / GIB)) {
+        if bytes.is_multiple_of(GIB) && (20..=65_536).contains(&(bytes / GIB)) {
             return u32::try_from(bytes / GIB).ok();
         }
         self.note(
@@ -602,13 +602,13 @@ impl Check<'_> {
         let count = |what, at| self.within(what, at, 1, MOST_NODES);
         let min = self.need(span.head(), "min", raw.min);
         let max = self.need(span.head(), "max", raw.max);
-        let checked_min = min.as_ref().and_then(|min| count("the fewest nodes", min));
-        let checked_max = max.as_ref().and_then(|max| count("the most nodes", max));
+        let checked_min = min.as_ref().and_then(|min| count("`min`", min));
+        let checked_max = max.as_ref().and_then(|max| count("`max`", max));
         let start = match raw.start {
             Field::Missing => checked_min,
             Field::Wrong => None,
             Field::Set(start) => {
-                let checked = count("the nodes at the start", &start)?;
+                let checked = count("`start`", &start)?;
                 if checked < checked_min? || checked > checked_max? {
                     self.note(
                         start.span,
@@ -642,7 +642,7 @@ impl Check<'_> {
         };
         let capacity = self.need(span.head(), "capacity", raw.capacity)?;
         let bytes = capacity.value.0;
-        if bytes < MIB || bytes % MIB != 0 {
+        if bytes < MIB || !bytes.is_multiple_of(MIB) {
             self.note(
                 capacity.span,
                 "a capacity is a whole number of MiB, 1 MiB at least",
