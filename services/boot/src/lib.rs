@@ -117,13 +117,13 @@ async fn start(boot: Boot) -> Result<Running, Error> {
         times,
     } = boot;
     let order = Patience::new(times)
-        .insist("asking the metadata service what to do", async || {
-            metadata::order(&metadata).await
+        .insist("asking the metadata service what to do", || {
+            metadata::order(&metadata)
         })
         .await?;
     let facts = Patience::new(times)
-        .insist("asking the metadata service for facts", async || {
-            metadata::facts(&metadata).await
+        .insist("asking the metadata service for facts", || {
+            metadata::facts(&metadata)
         })
         .await;
     tracing::info!(
@@ -144,7 +144,7 @@ async fn start(boot: Boot) -> Result<Running, Error> {
         facts,
     };
     let settings = Patience::new(times)
-        .insist("reading the settings", async || source.read().await)
+        .insist("reading the settings", || source.read())
         .await;
     Ok(Running {
         source,

@@ -36,11 +36,10 @@ impl Patience {
     }
 
     /// Attempts until it works.
-    pub(crate) async fn insist<T>(
-        mut self,
-        doing: &str,
-        mut attempt: impl AsyncFnMut() -> Result<T, Trouble>,
-    ) -> T {
+    pub(crate) async fn insist<T, F>(mut self, doing: &str, mut attempt: impl FnMut() -> F) -> T
+    where
+        F: Future<Output = Result<T, Trouble>>,
+    {
         loop {
             match attempt().await {
                 Ok(done) => {

@@ -23,23 +23,23 @@ use kit::server::Server;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
-pub const ORDER: &str = r##"# bivouac: {"deployment":"d","region":"us-east-1","bucket":"b","resource":"pool/cache","settings":"settings/pool/cache.json","secrets":"secrets/pool/cache.json"}"##;
+pub(crate) const ORDER: &str = r##"# bivouac: {"deployment":"d","region":"us-east-1","bucket":"b","resource":"pool/cache","settings":"settings/pool/cache.json","secrets":"secrets/pool/cache.json"}"##;
 
 const TOKEN: &str = "metadata-token";
 
 /// Answers by path: a status and a body.
 type Answers = Arc<Mutex<HashMap<String, (u16, String)>>>;
 
-pub struct Machine {
-    pub root: TempDir,
-    pub address: SocketAddr,
+pub(crate) struct Machine {
+    pub(crate) root: TempDir,
+    pub(crate) address: SocketAddr,
     answers: Answers,
     shutdown: CancellationToken,
 }
 
 impl Machine {
     /// A machine whose settings start `services`, with a working role.
-    pub async fn new(services: &str) -> Self {
+    pub(crate) async fn new(services: &str) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let answers = Answers::default();
@@ -85,19 +85,19 @@ impl Machine {
     }
 
     /// From now on the answer for `path`.
-    pub fn says(&self, path: &str, status: u16, text: &str) {
+    pub(crate) fn says(&self, path: &str, status: u16, text: &str) {
         self.answers
             .lock()
             .unwrap()
             .insert(path.to_owned(), (status, text.to_owned()));
     }
 
-    pub fn settings(&self, text: &str) {
+    pub(crate) fn settings(&self, text: &str) {
         self.says("/b/settings/pool/cache.json", 200, text);
     }
 
     /// Puts a shell script in the place of a service; it may use `$NOTES`, a file to write to.
-    pub fn program(&self, name: &str, script: &str) {
+    pub(crate) fn program(&self, name: &str, script: &str) {
         let folder = self.root.path().join("opt/bivouac/bin");
         std::fs::create_dir_all(&folder).unwrap();
         let path = folder.join(name);
@@ -110,17 +110,17 @@ impl Machine {
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
     }
 
-    pub fn notes(&self) -> PathBuf {
+    pub(crate) fn notes(&self) -> PathBuf {
         self.root.path().join("notes")
     }
 
     /// Waits until the notes satisfy `enough`, and gives them back.
-    pub async fn noted(&self, enough: impl Fn(&str) -> bool) -> String {
+    pub(crate) async fn noted(&self, enough: impl Fn(&str) -> bool) -> String {
         read_until(&self.notes(), enough).await
     }
 
     /// Boot as a library, with credentials at hand.
-    pub fn boot(&self, times: Times) -> Boot {
+    pub(crate) fn boot(&self, times: Times) -> Boot {
         let http = HttpBuilder::new().build_http();
         let provider = ProviderConfig::without_region().with_http_client(http.clone());
         let metadata = imds::Client::builder()
@@ -153,7 +153,7 @@ impl Drop for Machine {
 }
 
 /// Times short enough for tests.
-pub fn short() -> Times {
+pub(crate) fn short() -> Times {
     Times {
         first_wait: Duration::from_millis(5),
         longest_wait: Duration::from_millis(20),
@@ -163,7 +163,7 @@ pub fn short() -> Times {
     }
 }
 
-pub async fn read_until(path: &Path, enough: impl Fn(&str) -> bool) -> String {
+pub(crate) async fn read_until(path: &Path, enough: impl Fn(&str) -> bool) -> String {
     let mut text = String::new();
     for _ in 0..2000 {
         text = std::fs::read_to_string(path).unwrap_or_default();
