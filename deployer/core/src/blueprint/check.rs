@@ -1,6 +1,12 @@
 //! From raw to checked: one `check_*` per invariant, each noting every problem it finds.
 
-mod parts;
+mod image;
+mod instance;
+mod known;
+mod network;
+mod pool;
+mod roles;
+mod storage;
 mod whole;
 
 use std::collections::BTreeMap;
@@ -114,7 +120,7 @@ impl Check<'_> {
         let At { value: raw, span } = reader::read::<RawBlueprint>(self.notes, &document)?;
         let head = span.head();
 
-        let known = parts::Known::of(&raw);
+        let known = known::Known::of(&raw);
         self.check_version(head, raw.bivouac);
         let name = self.check_name(head, raw.name);
         let region = self.check_region(head, raw.region);

@@ -1,16 +1,16 @@
 //! Fills the raw types from a [tree](super::tree) by their serde derives, and goes on after a
 //! mistake: the problem is noted where it stands and the field is left [`Field::Wrong`].
 
+mod access;
+
 use std::collections::{BTreeMap, btree_map};
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::de::value::StrDeserializer;
-use serde::de::{
-    DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess, SeqAccess,
-    VariantAccess, Visitor,
-};
+use serde::de::{Deserializer, SeqAccess, Visitor};
 use serde::{Deserialize, forward_to_deserialize_any};
+
+use access::{Entries, Items, Keys, Placed, Word};
 
 use super::problem::{Notes, Span, did_you_mean, nearest};
 use super::tree::{Located, Node};
@@ -367,126 +367,5 @@ impl<'t> Deserializer<'t> for Reader<'t> {
 
     fn deserialize_identifier<V: Visitor<'t>>(self, visitor: V) -> Result<V::Value, Refused> {
         self.deserialize_str(visitor)
-    }
-}
-
-/// First the place of a node, then its value: what [`Field`] asks for.
-struct Placed<'t> {
-    reader: Reader<'t>,
-    step: u8,
-}
-
-impl<'t> SeqAccess<'t> for Placed<'t> {
-    type Error = Refused;
-
-    fn next_element_seed<S: DeserializeSeed<'t>>(
-        &mut self,
-        seed: S,
-    ) -> Result<Option<S::Value>, Refused> {
-        self.step += 1;
-        if self.step > 1 {
-            return seed.deserialize(self.reader).map(Some);
-        }
-        let Span { start, end } = self.reader.at.span;
-        let place = serde::de::value::SeqDeserializer::new([start, end].into_iter());
-        seed.deserialize(place).map(Some)
-    }
-}
-
-struct Items<'t> {
-    reader: Reader<'t>,
-    items: std::slice::Iter<'t, Located>,
-}
-
-impl<'t> SeqAccess<'t> for Items<'t> {
-    type Error = Refused;
-
-    fn next_element_seed<S: DeserializeSeed<'t>>(
-        &mut self,
-        seed: S,
-    ) -> Result<Option<S::Value>, Refused> {
-        self.items
-            .next()
-            .map(|item| seed.deserialize(self.reader.on(item)))
-            .transpose()
-    }
-}
-
-/// What the keys of a mapping are.
-#[derive(Clone, Copy)]
-enum Keys {
-    /// Names that the blueprint gives; their places matter.
-    Names,
-    /// The fields of a struct, as they were meant.
-    Fields,
-}
-
-struct Entries<'t> {
-    reader: Reader<'t>,
-    keys: Keys,
-    entries: std::vec::IntoIter<Entry<'t>>,
-    value: Option<&'t Located>,
-}
-
-impl<'t> MapAccess<'t> for Entries<'t> {
-    type Error = Refused;
-
-    fn next_key_seed<S: DeserializeSeed<'t>>(
-        &mut self,
-        seed: S,
-    ) -> Result<Option<S::Value>, Refused> {
-        let Some(Entry { text, key, value }) = self.entries.next() else {
-            return Ok(None);
-        };
-        self.value = Some(value);
-        match self.keys {
-            Keys::Names => seed.deserialize(self.reader.on(key)).map(Some),
-            Keys::Fields => seed.deserialize(word(text)).map(Some),
-        }
-    }
-
-    fn next_value_seed<S: DeserializeSeed<'t>>(&mut self, seed: S) -> Result<S::Value, Refused> {
-        let value = self.value.take().unwrap_or(self.reader.at);
-        seed.deserialize(self.reader.on(value))
-    }
-}
-
-fn word(text: &str) -> StrDeserializer<'_, Refused> {
-    text.into_deserializer()
-}
-
-/// The name of an enum's variant.
-struct Word<'t>(&'t str);
-
-impl<'t> EnumAccess<'t> for Word<'t> {
-    type Error = Refused;
-    type Variant = Self;
-
-    fn variant_seed<S: DeserializeSeed<'t>>(self, seed: S) -> Result<(S::Value, Self), Refused> {
-        seed.deserialize(word(self.0)).map(|value| (value, self))
-    }
-}
-
-impl<'t> VariantAccess<'t> for Word<'t> {
-    type Error = Refused;
-
-    fn unit_variant(self) -> Result<(), Refused> {
-        Ok(())
-    }
-
-    fn newtype_variant_seed<S: DeserializeSeed<'t>>(self, _: S) -> Result<S::Value, Refused> {
-        Err(Refused::Because("this choice has no value".into()))
-    }
-
-    fn tuple_variant<V: Visitor<'t>>(self, _: usize, _: V) -> Result<V::Value, Refused> {
-        Err(Refused::Because("this choice has no values".into()))
-    }
-
-    fn struct_variant<V: Visitor<'t>>(
-        self,
-        _: &'static [&'static str],
-        _: V,
-    ) -> Result<V::Value, Refused> {
-        Err(Refused::Because("this choice has no keys".into()))
     }
 }
