@@ -15,7 +15,7 @@ use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use support::{Machine, read_until, short};
+use support::{Machine, SECRETS, SETTINGS, read_until, short};
 
 /// A service that notes its start and its end.
 const POLITE: &str = r#"
@@ -174,11 +174,18 @@ async fn changed_settings_are_taken_up_and_unusable_ones_left() {
     machine.program("cache-node", &script);
     let library = run(&machine, short());
     machine.noted(|notes| notes.ends_with("started\n")).await;
-    machine.settings("not JSON");
-    machine.says(
-        "/b/settings/pool/cache.json",
-        403,
-        "<Error><Code>AccessDenied</Code></Error>",
+    let denied = "<Error><Code>AccessDenied</Code></Error>";
+    for (status, text) in [
+        (200, "not JSON"),
+        (200, r#"{"services":[]}"#),
+        (403, denied),
+    ] {
+        machine.says(SETTINGS, status, text);
+        machine.is_asked(SETTINGS, 4).await;
+    }
+    assert_eq!(
+        std::fs::read_to_string(machine.notes()).unwrap(),
+        "\"round\": 1\nstarted\n"
     );
     machine.settings(r#"{"services":["cache-node"],"round":2}"#);
     let notes = machine
@@ -187,22 +194,6 @@ async fn changed_settings_are_taken_up_and_unusable_ones_left() {
     assert_eq!(
         notes,
         "\"round\": 1\nstarted\nstopped\n\"round\": 2\nstarted\n"
-    );
-    library.stop().await;
-}
-
-#[tokio::test]
-async fn unusable_settings_leave_the_services_running() {
-    let machine = Machine::new(r#""cache-node""#).await;
-    machine.program("cache-node", POLITE);
-    // The program polls too seldom for a test; a library that has polled has read the new tag.
-    let library = run(&machine, short());
-    machine.noted(|notes| notes.contains("started")).await;
-    machine.settings("not JSON");
-    tokio::time::sleep(Duration::from_millis(100)).await;
-    assert_eq!(
-        std::fs::read_to_string(machine.notes()).unwrap(),
-        "started\n"
     );
     library.stop().await;
 }
@@ -245,12 +236,11 @@ async fn the_program_says_once_that_it_has_nothing_to_do() {
 async fn settings_that_are_not_there_yet_are_waited_for_in_one_line() {
     let machine = Machine::new("").await;
     let no_key = "<Error><Code>NoSuchKey</Code><Message>none</Message></Error>";
-    machine.says("/b/settings/pool/cache.json", 404, no_key);
+    machine.says(SETTINGS, 404, no_key);
     machine.program("cache-node", POLITE);
     let child = program(&machine);
     console(&machine, |text| text.contains("is not in the bucket yet")).await;
-    // Several attempts later.
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    machine.is_asked(SETTINGS, 2).await;
     machine.settings(r#"{"services":["cache-node"]}"#);
     machine.noted(|notes| notes.contains("started")).await;
     assert_eq!(signalled(child, Signal::SIGTERM).await, Some(0));
@@ -267,7 +257,7 @@ async fn settings_that_are_not_there_yet_are_waited_for_in_one_line() {
 async fn a_role_that_does_not_work_yet_is_waited_for_and_each_cause_told_once() {
     let machine = Machine::new("").await;
     let denied = "<Error><Code>AccessDenied</Code><Message>no</Message></Error>";
-    machine.says("/b/settings/pool/cache.json", 403, denied);
+    machine.says(SETTINGS, 403, denied);
     machine.says("/latest/meta-data/iam/security-credentials/", 404, "");
     machine.program("cache-node", POLITE);
     let child = program(&machine);
@@ -284,11 +274,7 @@ async fn a_role_that_does_not_work_yet_is_waited_for_and_each_cause_told_once() 
 #[tokio::test]
 async fn a_failure_that_lasts_is_said_loudly_and_tried_further() {
     let machine = Machine::new("").await;
-    machine.says(
-        "/b/secrets/pool/cache.json",
-        403,
-        "<Error><Code>AccessDenied</Code></Error>",
-    );
+    machine.says(SECRETS, 403, "<Error><Code>AccessDenied</Code></Error>");
     machine.settings(r#"{"services":["cache-node"]}"#);
     machine.program("cache-node", POLITE);
     let library = run(
@@ -298,9 +284,9 @@ async fn a_failure_that_lasts_is_said_loudly_and_tried_further() {
             ..short()
         },
     );
-    tokio::time::sleep(Duration::from_millis(50)).await;
+    machine.is_asked(SECRETS, 5).await;
     assert!(!library.running.is_finished());
-    machine.says("/b/secrets/pool/cache.json", 200, "{}");
+    machine.says(SECRETS, 200, "{}");
     machine.noted(|notes| notes.contains("started")).await;
     library.stop().await;
 }

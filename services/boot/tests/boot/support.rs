@@ -25,15 +25,22 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) const ORDER: &str = r##"# bivouac: {"deployment":"d","region":"us-east-1","bucket":"b","resource":"pool/cache","settings":"settings/pool/cache.json","secrets":"secrets/pool/cache.json"}"##;
 
+pub(crate) const SETTINGS: &str = "/b/settings/pool/cache.json";
+pub(crate) const SECRETS: &str = "/b/secrets/pool/cache.json";
+
 const TOKEN: &str = "metadata-token";
 
 /// Answers by path: a status and a body.
 type Answers = Arc<Mutex<HashMap<String, (u16, String)>>>;
 
+/// How often each path was asked for.
+type Asked = Arc<Mutex<HashMap<String, usize>>>;
+
 pub(crate) struct Machine {
     pub(crate) root: TempDir,
     pub(crate) address: SocketAddr,
     answers: Answers,
+    asked: Asked,
     shutdown: CancellationToken,
 }
 
@@ -42,16 +49,24 @@ impl Machine {
     pub(crate) async fn new(services: &str) -> Self {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let answers = Answers::default();
+        let (answers, asked) = (Answers::default(), Asked::default());
         let shutdown = CancellationToken::new();
-        let known = answers.clone();
+        let (known, asking) = (answers.clone(), asked.clone());
         let server = Server::new(Health::new(), Registry::new());
-        let handler = move |request| std::future::ready(answer(&known, &request));
+        let handler = move |request: Request<Incoming>| {
+            *asking
+                .lock()
+                .unwrap()
+                .entry(request.uri().path().to_owned())
+                .or_default() += 1;
+            std::future::ready(answer(&known, &request))
+        };
         tokio::spawn(server.serve(listener, handler, shutdown.clone()));
         let machine = Self {
             root: tempfile::tempdir().unwrap(),
             address,
             answers,
+            asked,
             shutdown,
         };
         for (path, text) in [
@@ -93,7 +108,20 @@ impl Machine {
     }
 
     pub(crate) fn settings(&self, text: &str) {
-        self.says("/b/settings/pool/cache.json", 200, text);
+        self.says(SETTINGS, 200, text);
+    }
+
+    /// Waits until `path` was asked for `more` times from now on.
+    pub(crate) async fn is_asked(&self, path: &str, more: usize) {
+        let count = || self.asked.lock().unwrap().get(path).copied().unwrap_or(0);
+        let enough = count() + more;
+        for _ in 0..2000 {
+            if count() >= enough {
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        panic!("{path} was asked for {} times, not {enough}", count());
     }
 
     /// Puts a shell script in the place of a service; it may use `$NOTES`, a file to write to.
