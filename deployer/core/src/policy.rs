@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use handlebars::Handlebars;
+use handlebars::{Handlebars, RenderErrorReason};
 use serde::Serialize;
 
 /// What IAM keeps of all inline policies of a role, in characters without white space.
@@ -33,10 +33,20 @@ pub struct PolicyContext {
 #[derive(Debug, thiserror::Error)]
 pub enum PolicyError {
     /// The template is broken.
-    #[error("it is not a Handlebars template: {0}")]
+    #[error("line {}: it is not a Handlebars template: {}", .0.pos().map_or(1, |at| at.0), .0.reason())]
     Template(#[source] Box<handlebars::TemplateError>),
     /// It names something that is not there.
-    #[error("{0}")]
+    #[error("line {line}: there is no `{name}`; {there}")]
+    Unknown {
+        /// The line of the template, counted from 1.
+        line: usize,
+        /// The name as it stands there.
+        name: String,
+        /// What could stand there.
+        there: String,
+    },
+    /// It cannot be filled in for another reason.
+    #[error("it cannot be filled in: {0}")]
     Render(#[source] Box<handlebars::RenderError>),
     /// What comes out is not JSON.
     #[error("filled in, it is not JSON: {0}")]
@@ -81,7 +91,7 @@ pub fn render(template: &str, context: &PolicyContext) -> Result<String, PolicyE
     };
     let text = templates
         .render("policy", &values)
-        .map_err(|error| PolicyError::Render(Box::new(error)))?;
+        .map_err(|error| refused(error, context))?;
     let policy: serde_json::Value = serde_json::from_str(&text).map_err(PolicyError::Json)?;
     if !policy
         .get("Statement")
@@ -127,6 +137,36 @@ pub fn check<'a>(
         deployment,
     };
     render(template, &context).map(drop)
+}
+
+fn refused(error: handlebars::RenderError, context: &PolicyContext) -> PolicyError {
+    let RenderErrorReason::MissingVariable(Some(name)) = error.reason() else {
+        return PolicyError::Render(Box::new(error));
+    };
+    let names = |section: &BTreeMap<String, String>| -> String {
+        section
+            .keys()
+            .map(String::as_str)
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    let there = match name.split('.').next() {
+        Some("roles") => {
+            format!(
+                "the roles that the blueprint makes are: {}",
+                names(&context.roles)
+            )
+        }
+        Some("buckets") => format!("the buckets are: {}", names(&context.buckets)),
+        _ => "known are account, region, partition, deployment, namespace, bucket, buckets.NAME \
+              and roles.NAME"
+            .to_owned(),
+    };
+    PolicyError::Unknown {
+        line: error.line_no.unwrap_or(1),
+        name: name.clone(),
+        there,
+    }
 }
 
 /// Handlebars that refuses unknown names, and writes values so that they stay inside their JSON

@@ -167,20 +167,4 @@ fn data(figures: &[Figure], instance: &Dimension, now: SystemTime) -> Vec<Metric
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_figure_goes_out_with_and_without_its_instance() {
-        let instance = Dimension::builder().name("InstanceId").value("i-1").build();
-        let figures = [Figure::new("Hits", StandardUnit::Count, 3.0)];
-        let data = data(&figures, &instance, SystemTime::now());
-        assert_eq!(data.len(), 2);
-        assert_eq!(data[0].dimensions(), [instance]);
-        assert!(data[1].dimensions().is_empty());
-        assert!(
-            data.iter()
-                .all(|datum| datum.metric_name() == Some("Hits") && datum.value() == Some(3.0))
-        );
-    }
-}
+mod tests;

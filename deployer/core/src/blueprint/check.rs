@@ -1,6 +1,12 @@
 //! From raw to checked: one `check_*` per invariant, each noting every problem it finds.
 
-mod parts;
+mod image;
+mod instance;
+mod known;
+mod network;
+mod pool;
+mod roles;
+mod storage;
 mod whole;
 
 use std::collections::BTreeMap;
@@ -38,7 +44,7 @@ impl Files for BTreeMap<String, Vec<u8>> {
 /// # Errors
 /// Every problem found, in the blueprint and in the files it names.
 pub fn read(file: &str, bytes: &[u8], files: &dyn Files) -> Result<Blueprint, Problems> {
-    let text = text(file, bytes).map_err(|problem| Problems::new(vec![problem]))?;
+    let text = text(file, bytes)?;
     let notes = Notes::new(file, text);
     let mut elsewhere = Vec::new();
     let blueprint = Check {
@@ -56,24 +62,28 @@ pub fn read(file: &str, bytes: &[u8], files: &dyn Files) -> Result<Blueprint, Pr
 }
 
 /// The text of a file that is neither huge nor something else than UTF-8.
-fn text<'a>(file: &str, bytes: &'a [u8]) -> Result<&'a str, Problem> {
+fn text<'a>(file: &str, bytes: &'a [u8]) -> Result<&'a str, Problems> {
+    let refused = |notes: Notes<'_>| Problems::new(notes.into_problems());
     if bytes.len() > LARGEST {
         let message = format!(
             "the file has {} bytes; at most {LARGEST} are read",
             bytes.len()
         );
-        return Err(Notes::new(file, "").problem(Span::default(), &message, None));
+        let notes = Notes::new(file, "");
+        notes.note(Span::default(), message, None);
+        return Err(refused(notes));
     }
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     std::str::from_utf8(bytes).map_err(|error| {
-        let good = &bytes[..error.valid_up_to()];
-        let good = std::str::from_utf8(good).unwrap_or_default();
+        let good = bytes.get(..error.valid_up_to()).unwrap_or_default();
+        let notes = Notes::new(file, std::str::from_utf8(good).unwrap_or_default());
         let span = Span {
             start: good.len(),
             end: good.len(),
         };
-        let help = "save the file as UTF-8";
-        Notes::new(file, good).problem(span, "the text is not UTF-8 from here on", Some(help))
+        let help = "save the file as UTF-8".to_owned();
+        notes.note(span, "the text is not UTF-8 from here on", Some(help));
+        refused(notes)
     })
 }
 
@@ -110,7 +120,7 @@ impl Check<'_> {
         let At { value: raw, span } = reader::read::<RawBlueprint>(self.notes, &document)?;
         let head = span.head();
 
-        let known = parts::Known::of(&raw);
+        let known = known::Known::of(&raw);
         self.check_version(head, raw.bivouac);
         let name = self.check_name(head, raw.name);
         let region = self.check_region(head, raw.region);

@@ -148,7 +148,7 @@ impl<'a> Notes<'a> {
     pub(crate) fn note(&self, span: Span, message: impl AsRef<str>, help: Option<String>) {
         let mut problems = self.problems.borrow_mut();
         if problems.len() < KEPT {
-            problems.push(self.problem(span, message.as_ref(), help.as_deref()));
+            problems.push(self.problem(span, message.as_ref(), help));
         }
     }
 
@@ -160,6 +160,31 @@ impl<'a> Notes<'a> {
             + 1
     }
 
+    /// The text at that place.
+    pub(crate) fn text_at(&self, span: Span) -> &'a str {
+        self.text.get(span.start..span.end).unwrap_or("")
+    }
+
+    /// Where that line and column are, both counted from 1.
+    pub(crate) fn place(&self, line: u64, column: u64) -> Span {
+        let skip = |count: u64| usize::try_from(count.saturating_sub(1)).unwrap_or(usize::MAX);
+        let before: usize = self
+            .text
+            .split_inclusive('\n')
+            .take(skip(line))
+            .map(str::len)
+            .sum();
+        let within: usize = self.text[before..]
+            .chars()
+            .take(skip(column))
+            .map(char::len_utf8)
+            .sum();
+        Span {
+            start: before + within,
+            end: before + within,
+        }
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.problems.borrow().is_empty()
     }
@@ -168,7 +193,7 @@ impl<'a> Notes<'a> {
         self.problems.into_inner()
     }
 
-    pub(crate) fn problem(&self, span: Span, message: &str, help: Option<&str>) -> Problem {
+    fn problem(&self, span: Span, message: &str, help: Option<String>) -> Problem {
         let start = floor(self.text, span.start);
         let line_start = self.text[..start]
             .rfind('\n')
@@ -197,7 +222,7 @@ impl<'a> Notes<'a> {
             line: self.line(span),
             column,
             message: printable(message),
-            help: help.map(printable),
+            help: help.map(|help| printable(&help)),
             excerpt: printable(format!("{left}{shown}{right}").trim_end()),
             before: column - 1 - first + left.chars().count(),
             marked: marked.min(last.saturating_sub(column - 1)).max(1),
@@ -239,7 +264,10 @@ pub(crate) fn did_you_mean<'k>(
 }
 
 /// The one of `known` that `found` was probably meant to be.
-fn nearest<'k>(found: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
+pub(crate) fn nearest<'k>(
+    found: &str,
+    known: impl IntoIterator<Item = &'k str>,
+) -> Option<&'k str> {
     if found.len() > 64 {
         return None;
     }

@@ -54,6 +54,7 @@ pub(crate) struct RawBlueprint {
 /// What may come in. All may go out.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[schemars(rename = "SecurityGroup")]
 pub(crate) struct RawSecurityGroup {
     /// The rules.
     #[serde(default)]
@@ -63,6 +64,7 @@ pub(crate) struct RawSecurityGroup {
 /// One rule: a TCP port, or a range of them, and who may reach it.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[schemars(rename = "Ingress")]
 pub(crate) struct RawIngress {
     /// One port. Either this or `ports`.
     #[serde(default)]
@@ -80,6 +82,7 @@ pub(crate) struct RawIngress {
 /// A role for instances: a policy of ours, or an instance profile that the account has.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[schemars(rename = "Role")]
 pub(crate) struct RawRole {
     /// The policy's template, a file named from the blueprint's folder.
     #[serde(default)]
@@ -92,6 +95,7 @@ pub(crate) struct RawRole {
 /// An RDS database.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[schemars(rename = "Database")]
 pub(crate) struct RawDatabase {
     /// The engine.
     pub(crate) engine: Field<RawEngine>,
@@ -110,6 +114,7 @@ pub(crate) struct RawDatabase {
 /// The engine of a database.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schemars(rename = "Engine")]
 pub(crate) enum RawEngine {
     /// PostgreSQL.
     Postgres,
@@ -118,11 +123,13 @@ pub(crate) enum RawEngine {
 /// A bucket; it has no settings of its own.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "Bucket")]
 pub(crate) struct RawBucket {}
 
 /// An image: a base system and a recipe.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[schemars(rename = "Image")]
 pub(crate) struct RawImage {
     /// The system it starts from.
     pub(crate) base: Field<BaseImage>,
@@ -133,6 +140,7 @@ pub(crate) struct RawImage {
 /// A single instance.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[schemars(rename = "Instance")]
 pub(crate) struct RawInstance {
     /// The instance type, for example `t3.micro`.
     #[serde(rename = "type")]
@@ -152,6 +160,7 @@ pub(crate) struct RawInstance {
 /// A pool of equal instances, made and removed by the manager.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[schemars(rename = "Pool")]
 pub(crate) struct RawPool {
     /// The image its nodes start from.
     pub(crate) image: Field<String>,
@@ -176,6 +185,7 @@ pub(crate) struct RawPool {
 /// How many nodes a pool has, between 1 and 8.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[schemars(rename = "Size")]
 pub(crate) struct RawSize {
     /// The fewest.
     #[schemars(range(min = 1, max = 8))]
@@ -192,6 +202,7 @@ pub(crate) struct RawSize {
 /// The settings of a node's cache.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[schemars(rename = "Settings")]
 pub(crate) struct RawSettings {
     /// What each node holds, in whole MiB, for example `64 MiB`.
     pub(crate) capacity: Field<Bytes>,
@@ -203,6 +214,7 @@ pub(crate) struct RawSettings {
 /// Who decides the pool's size, and by which numbers.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[schemars(rename = "Scaling")]
 pub(crate) struct RawScaling {
     /// Who decides.
     pub(crate) mode: Field<RawMode>,
@@ -227,6 +239,7 @@ pub(crate) struct RawScaling {
 /// Who decides the size of a pool.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
+#[schemars(rename = "Mode")]
 pub(crate) enum RawMode {
     /// A person, on the manager's page or through the API.
     Manual,
@@ -238,6 +251,7 @@ pub(crate) enum RawMode {
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 #[schemars(title = "Bivouac image recipe")]
+#[schemars(rename = "Recipe")]
 pub(crate) struct RawRecipe {
     /// The programs of ours that are installed; `boot` is always one of them.
     pub(crate) programs: Field<Vec<Field<RawProgram>>>,
@@ -249,6 +263,7 @@ pub(crate) struct RawRecipe {
 /// A program of ours.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq, PartialOrd, Ord)]
 #[serde(rename_all = "kebab-case")]
+#[schemars(rename = "Program")]
 pub(crate) enum RawProgram {
     /// Starts the services of an instance.
     Boot,
@@ -351,7 +366,7 @@ impl std::str::FromStr for Bytes {
             "MiB" => MIB,
             "GiB" => GIB,
             "TiB" => GIB << 10,
-            "" => return Err(format!("`{text}` needs a unit, for example `{text} MiB`")),
+            "" => return Err(format!("`{text}` needs a unit: MiB, GiB or TiB")),
             _ if matches!(unit.to_ascii_lowercase().as_str(), "m" | "mb" | "mib") => {
                 return Err(format!("write `{number} MiB`: 1 MiB is 1,048,576 bytes"));
             }

@@ -1,18 +1,18 @@
 //! Fills the raw types from a [tree](super::tree) by their serde derives, and goes on after a
 //! mistake: the problem is noted where it stands and the field is left [`Field::Wrong`].
 
+mod access;
+
 use std::collections::{BTreeMap, btree_map};
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::de::value::StrDeserializer;
-use serde::de::{
-    DeserializeSeed, Deserializer, EnumAccess, IntoDeserializer, MapAccess, SeqAccess,
-    VariantAccess, Visitor,
-};
+use serde::de::{Deserializer, SeqAccess, Visitor};
 use serde::{Deserialize, forward_to_deserialize_any};
 
-use super::problem::{Notes, Span, did_you_mean};
+use access::{Entries, Items, Keys, Placed, Word};
+
+use super::problem::{Notes, Span, did_you_mean, nearest};
 use super::tree::{Located, Node};
 
 /// A value and its place.
@@ -138,10 +138,17 @@ impl<'t> Reader<'t> {
     }
 
     fn expected(self, what: &str) -> Refused {
-        self.note(
-            format!("expected {what}, found {}", self.at.node.describe()),
-            None,
-        )
+        let plain = matches!(
+            self.at.node,
+            Node::Whole(_) | Node::Decimal(_) | Node::Flag(_)
+        );
+        let text = if plain {
+            self.notes.text_at(self.at.span)
+        } else {
+            ""
+        };
+        let found = format!("{} {text}", self.at.node.describe());
+        self.note(format!("expected {what}, found {}", found.trim_end()), None)
     }
 
     /// Gives a refusal by the visitor its place: this node.
@@ -185,22 +192,34 @@ impl<'t> Reader<'t> {
         Ok(entries)
     }
 
-    fn note_unknown(self, entry: &Entry<'_>, known: &'static [&'static str]) {
+    /// Notes a key that is not known. Where it is a known one misspelt, the entry is read as that,
+    /// so that its value is checked too and not also called missing.
+    fn unknown(
+        self,
+        entry: Entry<'t>,
+        known: &'static [&'static str],
+        given: &[&str],
+    ) -> Option<Entry<'t>> {
         let Entry { text, key, .. } = entry;
-        let help = match *text {
-            "<<" => "merge keys are not read; write the keys out".into(),
-            text => did_you_mean(text, known.iter().copied())
-                .unwrap_or_else(|| format!("known here: {}", known.join(", "))),
+        let meant = nearest(text, known.iter().copied());
+        let help = match (text, meant) {
+            ("<<", _) => "merge keys are not read; write the keys out".into(),
+            (_, Some(meant)) => format!("did you mean `{meant}`?"),
+            (_, None) => format!("known here: {}", known.join(", ")),
         };
         self.notes.note(
             key.span,
             format!("there is no key `{text}` here"),
             Some(help),
         );
+        meant
+            .filter(|meant| !given.contains(meant))
+            .map(|text| Entry { text, ..entry })
     }
 }
 
 /// One entry of a mapping.
+#[derive(Clone, Copy)]
 struct Entry<'t> {
     text: &'t str,
     key: &'t Located,
@@ -271,21 +290,26 @@ impl<'t> Deserializer<'t> for Reader<'t> {
 
     fn deserialize_seq<V: Visitor<'t>>(self, visitor: V) -> Result<V::Value, Refused> {
         match &self.at.node {
-            Node::List(items) => visitor.visit_seq(Items {
-                reader: self,
-                items: items.iter(),
-            }),
+            Node::List(items) => {
+                let items = Items {
+                    reader: self,
+                    items: items.iter(),
+                };
+                self.placed(visitor.visit_seq(items))
+            }
             _ => Err(self.expected("a list")),
         }
     }
 
     fn deserialize_map<V: Visitor<'t>>(self, visitor: V) -> Result<V::Value, Refused> {
-        let entries = self.entries("a mapping of names")?;
-        visitor.visit_map(Entries {
+        let entries = self.entries("a mapping of names")?.into_iter();
+        let keys = Keys::Names;
+        self.placed(visitor.visit_map(Entries {
             reader: self,
-            entries: entries.into_iter(),
+            keys,
+            entries,
             value: None,
-        })
+        }))
     }
 
     fn deserialize_struct<V: Visitor<'t>>(
@@ -294,18 +318,21 @@ impl<'t> Deserializer<'t> for Reader<'t> {
         known: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Refused> {
-        let (entries, unknown): (Vec<_>, Vec<_>) = self
+        let (mut entries, unknown): (Vec<_>, Vec<_>) = self
             .entries("a mapping")?
             .into_iter()
             .partition(|entry| known.contains(&entry.text));
-        for entry in &unknown {
-            self.note_unknown(entry, known);
+        for entry in unknown {
+            let given: Vec<&str> = entries.iter().map(|entry| entry.text).collect();
+            entries.extend(self.unknown(entry, known, &given));
         }
-        visitor.visit_map(Entries {
+        let (keys, entries) = (Keys::Fields, entries.into_iter());
+        self.placed(visitor.visit_map(Entries {
             reader: self,
-            entries: entries.into_iter(),
+            keys,
+            entries,
             value: None,
-        })
+        }))
     }
 
     fn deserialize_enum<V: Visitor<'t>>(
@@ -319,7 +346,7 @@ impl<'t> Deserializer<'t> for Reader<'t> {
             return Err(self.expected(&format!("one of `{choice}`")));
         };
         if variants.contains(&text.as_str()) {
-            return visitor.visit_enum(Word(text));
+            return self.placed(visitor.visit_enum(Word(text)));
         }
         let message = match variants {
             [only] => format!("`{text}` is not known here; `{only}` is all there is so far"),
@@ -340,110 +367,5 @@ impl<'t> Deserializer<'t> for Reader<'t> {
 
     fn deserialize_identifier<V: Visitor<'t>>(self, visitor: V) -> Result<V::Value, Refused> {
         self.deserialize_str(visitor)
-    }
-}
-
-/// First the place of a node, then its value: what [`Field`] asks for.
-struct Placed<'t> {
-    reader: Reader<'t>,
-    step: u8,
-}
-
-impl<'t> SeqAccess<'t> for Placed<'t> {
-    type Error = Refused;
-
-    fn next_element_seed<S: DeserializeSeed<'t>>(
-        &mut self,
-        seed: S,
-    ) -> Result<Option<S::Value>, Refused> {
-        self.step += 1;
-        if self.step > 1 {
-            return seed.deserialize(self.reader).map(Some);
-        }
-        let Span { start, end } = self.reader.at.span;
-        let place = serde::de::value::SeqDeserializer::new([start, end].into_iter());
-        seed.deserialize(place).map(Some)
-    }
-}
-
-struct Items<'t> {
-    reader: Reader<'t>,
-    items: std::slice::Iter<'t, Located>,
-}
-
-impl<'t> SeqAccess<'t> for Items<'t> {
-    type Error = Refused;
-
-    fn next_element_seed<S: DeserializeSeed<'t>>(
-        &mut self,
-        seed: S,
-    ) -> Result<Option<S::Value>, Refused> {
-        self.items
-            .next()
-            .map(|item| seed.deserialize(self.reader.on(item)))
-            .transpose()
-    }
-}
-
-struct Entries<'t> {
-    reader: Reader<'t>,
-    entries: std::vec::IntoIter<Entry<'t>>,
-    value: Option<&'t Located>,
-}
-
-impl<'t> MapAccess<'t> for Entries<'t> {
-    type Error = Refused;
-
-    fn next_key_seed<S: DeserializeSeed<'t>>(
-        &mut self,
-        seed: S,
-    ) -> Result<Option<S::Value>, Refused> {
-        let Some(Entry { key, value, .. }) = self.entries.next() else {
-            return Ok(None);
-        };
-        self.value = Some(value);
-        seed.deserialize(self.reader.on(key)).map(Some)
-    }
-
-    fn next_value_seed<S: DeserializeSeed<'t>>(&mut self, seed: S) -> Result<S::Value, Refused> {
-        let value = self.value.take().unwrap_or(self.reader.at);
-        seed.deserialize(self.reader.on(value))
-    }
-}
-
-/// The name of an enum's variant.
-struct Word<'t>(&'t str);
-
-impl<'t> EnumAccess<'t> for Word<'t> {
-    type Error = Refused;
-    type Variant = Self;
-
-    fn variant_seed<S: DeserializeSeed<'t>>(self, seed: S) -> Result<(S::Value, Self), Refused> {
-        let word: StrDeserializer<'_, Refused> = self.0.into_deserializer();
-        seed.deserialize(word).map(|value| (value, self))
-    }
-}
-
-impl<'t> VariantAccess<'t> for Word<'t> {
-    type Error = Refused;
-
-    fn unit_variant(self) -> Result<(), Refused> {
-        Ok(())
-    }
-
-    fn newtype_variant_seed<S: DeserializeSeed<'t>>(self, _: S) -> Result<S::Value, Refused> {
-        Err(Refused::Because("this choice has no value".into()))
-    }
-
-    fn tuple_variant<V: Visitor<'t>>(self, _: usize, _: V) -> Result<V::Value, Refused> {
-        Err(Refused::Because("this choice has no values".into()))
-    }
-
-    fn struct_variant<V: Visitor<'t>>(
-        self,
-        _: &'static [&'static str],
-        _: V,
-    ) -> Result<V::Value, Refused> {
-        Err(Refused::Because("this choice has no keys".into()))
     }
 }

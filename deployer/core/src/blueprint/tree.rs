@@ -28,15 +28,14 @@ pub(crate) enum Node {
 
 impl Node {
     /// What a person would call it, for "expected …, found …".
-    pub(crate) fn describe(&self) -> String {
+    pub(crate) fn describe(&self) -> &'static str {
         match self {
-            Node::Empty => "nothing".into(),
-            Node::Flag(flag) => format!("the truth value `{flag}`"),
-            Node::Whole(number) => format!("the number {number}"),
-            Node::Decimal(number) => format!("the number {number}"),
-            Node::Text(_) => "a text".into(),
-            Node::List(_) => "a list".into(),
-            Node::Map(_) => "a mapping".into(),
+            Node::Empty => "nothing",
+            Node::Flag(_) => "the truth value",
+            Node::Whole(_) | Node::Decimal(_) => "the number",
+            Node::Text(_) => "a text",
+            Node::List(_) => "a list",
+            Node::Map(_) => "a mapping",
         }
     }
 }
@@ -149,7 +148,7 @@ fn options() -> Options {
     let budget = serde_saphyr::budget! {
         max_documents: 8,
         max_depth: 32,
-        max_nodes: 100_000,
+        max_nodes: 20_000,
         max_anchors: 1_000,
         max_aliases: 1_000,
     };
@@ -172,22 +171,20 @@ fn note_not_yaml(notes: &Notes<'_>, error: &serde_saphyr::Error) {
     if !notes.is_empty() {
         return;
     }
-    let start = error
+    let end = Span {
+        start: notes.text.len(),
+        end: notes.text.len(),
+    };
+    let place = error
         .location()
-        .and_then(|location| location.span().byte_offset())
-        .and_then(|offset| usize::try_from(offset).ok())
-        .unwrap_or(notes.text.len());
+        .map_or(end, |at| notes.place(at.line(), at.column()));
     let text = error.without_snippet().to_string();
     let reason = text
         .split(" at line ")
         .next()
         .unwrap_or(&text)
         .trim_end_matches([':', ' ']);
-    notes.note(
-        Span { start, end: start },
-        format!("this is not YAML: {reason}"),
-        None,
-    );
+    notes.note(place, format!("this is not YAML: {reason}"), None);
 }
 
 fn note_tabs(notes: &Notes<'_>) {

@@ -233,3 +233,14 @@ fn a_bucket_needs_no_braces() {
         read(&super::sample())
     );
 }
+
+/// A misspelt key is read as what it was meant to be, so that its value is checked too.
+#[test]
+fn a_misspelt_key_is_told_once_and_its_value_too() {
+    insta::assert_snapshot!(told(&[
+        ("port: 5003", "prot: 70000"),
+        ("security-groups:", "security_groups:"),
+        ("pools:", "pool:"),
+        ("capacity: 64 MiB", "Capacity: 64 GiB"),
+    ]));
+}

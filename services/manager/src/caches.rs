@@ -1,0 +1,125 @@
+//! What is done to all nodes at once: clear, configure, count.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use futures::future::join_all;
+use kit::pool::{Counts, Member, Statistics};
+use tokio::time::Instant;
+
+use crate::heart;
+use crate::keeper::Keeper;
+use crate::nodes::{NodeError, Nodes};
+
+/// Long enough for a node that died to be left out of the table.
+const DEADLINE: Duration = Duration::from_secs(9);
+const RETRY: Duration = Duration::from_millis(200);
+
+/// Nodes that front-ends may be using could not be reached in time.
+#[derive(Debug, thiserror::Error)]
+#[error("no answer from {}", instances.join(", "))]
+pub struct CachesError {
+    instances: Vec<String>,
+}
+
+/// Empties every cache that anybody may be reading. A node that cannot be reached counts once the
+/// table has left it out; it comes back empty.
+///
+/// # Errors
+/// When a node is neither reached nor left out in time.
+pub async fn clear(keeper: &Keeper, nodes: &Nodes) -> Result<(), CachesError> {
+    all(keeper, nodes, Work::Clear).await
+}
+
+/// Tells every node in use the capacity and policy that the state wishes.
+///
+/// # Errors
+/// When a node is neither reached nor left out in time; it is told when it answers again.
+pub async fn configure(keeper: &Keeper, nodes: &Nodes) -> Result<(), CachesError> {
+    all(keeper, nodes, Work::Configure).await
+}
+
+#[derive(Clone, Copy)]
+enum Work {
+    Clear,
+    Configure,
+}
+
+impl Work {
+    async fn at(self, keeper: &Keeper, nodes: &Nodes, address: &str) -> Result<(), NodeError> {
+        match (self, keeper.state()) {
+            (Self::Clear, _) => nodes.clear(address).await,
+            (Self::Configure, Some(state)) => {
+                nodes
+                    .configure(address, &heart::configuration(&state))
+                    .await
+            }
+            (Self::Configure, None) => Ok(()),
+        }
+    }
+}
+
+async fn all(keeper: &Keeper, nodes: &Nodes, work: Work) -> Result<(), CachesError> {
+    let deadline = Instant::now() + DEADLINE;
+    let mut done = BTreeSet::new();
+    loop {
+        let mut left = members(keeper);
+        left.retain(|member| !done.contains(&member.instance));
+        if left.is_empty() {
+            return Ok(());
+        }
+        if Instant::now() >= deadline {
+            return Err(CachesError {
+                instances: left.into_iter().map(|member| member.instance).collect(),
+            });
+        }
+        let visits = left
+            .iter()
+            .map(|member| work.at(keeper, nodes, &member.address));
+        let outcomes = join_all(visits).await;
+        let reached = left.iter().zip(&outcomes).filter(|(_, done)| done.is_ok());
+        done.extend(reached.map(|(member, _)| member.instance.clone()));
+        if outcomes.iter().any(Result::is_err) {
+            tokio::time::sleep(RETRY).await;
+        }
+    }
+}
+
+/// Nodes of the published table, and of the one about to be.
+fn members(keeper: &Keeper) -> Vec<Member> {
+    let mut members: Vec<Member> = keeper.published().nodes.iter().flatten().cloned().collect();
+    if let Some(state) = keeper.state() {
+        for member in crate::pool::table(&state).nodes.into_iter().flatten() {
+            if !members.contains(&member) {
+                members.push(member);
+            }
+        }
+    }
+    members
+}
+
+/// The statistics of every node that has an address, by its instance; nodes that do not answer are
+/// left out.
+pub async fn statistics(keeper: &Keeper, nodes: &Nodes) -> Vec<Statistics> {
+    let Some(state) = keeper.state() else {
+        return Vec::new();
+    };
+    let asked = state
+        .nodes
+        .iter()
+        .filter_map(|node| node.address.as_deref())
+        .map(|address| nodes.statistics(address));
+    join_all(asked).await.into_iter().flatten().collect()
+}
+
+/// The pool's counts of the last minute: of all nodes together, not the mean of their rates.
+pub async fn last_minute(keeper: &Keeper, nodes: &Nodes) -> Counts {
+    let mut pool = Counts::default();
+    for node in statistics(keeper, nodes).await {
+        pool.requests += node.last_minute.requests;
+        pool.hits += node.last_minute.hits;
+        pool.misses += node.last_minute.misses;
+        pool.lookups += node.last_minute.lookups;
+    }
+    pool
+}

@@ -1,0 +1,80 @@
+//! The instances of the pool: what the manager needs of EC2.
+
+mod ec2;
+
+use std::collections::BTreeMap;
+use std::future::Future;
+
+pub use ec2::Ec2;
+use uuid::Uuid;
+
+use crate::pool::InstanceState;
+
+/// One instance to be launched. The same order again launches nothing new.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Order {
+    /// Client token.
+    pub token: Uuid,
+    /// Where.
+    pub subnet: String,
+}
+
+/// An instance that was launched.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Launched {
+    /// Instance id.
+    pub instance: String,
+    /// Private address, if it has one already.
+    pub address: Option<std::net::IpAddr>,
+}
+
+/// An instance as listed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Its state.
+    pub state: InstanceState,
+    /// Private address.
+    pub address: Option<std::net::IpAddr>,
+    /// The client token of its launch, if it is one of ours.
+    pub token: Option<Uuid>,
+}
+
+/// Why a call to EC2 failed, by what is to be done about it.
+#[derive(Debug, thiserror::Error)]
+pub enum CloudError {
+    /// EC2 has no room, or the account may not have more: later, or elsewhere.
+    #[error("{code}: {message}")]
+    NoRoom {
+        /// EC2's error code.
+        code: String,
+        /// EC2's words.
+        message: String,
+    },
+    /// The instance profile has not reached EC2 yet.
+    #[error("the instance profile is not known to EC2 yet")]
+    ProfileNotYet,
+    /// EC2 refused: nothing was launched.
+    #[error("{code}: {message}")]
+    Refused {
+        /// EC2's error code.
+        code: String,
+        /// EC2's words.
+        message: String,
+    },
+    /// There is no such instance (any more).
+    #[error("there is no such instance")]
+    NotFound,
+    /// No clear answer: the call may have had its effect.
+    #[error("EC2 did not answer clearly: {0}")]
+    Unclear(String),
+}
+
+/// EC2 as the manager uses it. Tests bring their own.
+pub trait Cloud: Send + Sync + 'static {
+    /// Launches one node.
+    fn launch(&self, order: &Order) -> impl Future<Output = Result<Launched, CloudError>> + Send;
+    /// Ends one instance.
+    fn terminate(&self, instance: &str) -> impl Future<Output = Result<(), CloudError>> + Send;
+    /// All instances that carry the pool's tags.
+    fn list(&self) -> impl Future<Output = Result<BTreeMap<String, Listed>, CloudError>> + Send;
+}

@@ -1,0 +1,38 @@
+//! What every request can use.
+
+use crate::error::Error;
+use crate::keeper::Keeper;
+use crate::nodes::Nodes;
+use crate::pages::Pages;
+use crate::settings::Settings;
+
+/// The manager's parts.
+pub struct Manager<B> {
+    /// What it was told.
+    pub settings: Settings,
+    /// The pool's state.
+    pub keeper: Keeper,
+    /// The way to the nodes.
+    pub nodes: Nodes,
+    /// The deployment's bucket.
+    pub bucket: B,
+    /// The pages with their sessions.
+    pub pages: Pages,
+}
+
+impl<B> Manager<B> {
+    /// Puts the parts together.
+    ///
+    /// # Errors
+    /// When a page template is wrong.
+    pub fn new(settings: Settings, keeper: Keeper, nodes: Nodes, bucket: B) -> Result<Self, Error> {
+        let pages = Pages::new(&settings)?;
+        Ok(Self {
+            settings,
+            keeper,
+            nodes,
+            bucket,
+            pages,
+        })
+    }
+}

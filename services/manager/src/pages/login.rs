@@ -1,0 +1,236 @@
+//! Logging in and out.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use http::header::{HeaderValue, SET_COOKIE};
+use http::{HeaderMap, Request, Response, StatusCode};
+use kit::body::{Body, Incoming};
+use kit::session::SessionId;
+use kit::{csrf, reply};
+use serde_json::json;
+use subtle::ConstantTimeEq;
+
+use super::form::Form;
+use super::{Notice, SESSION_LIFETIME};
+use crate::manager::Manager;
+use crate::reconcile::chain;
+
+/// So many wrong passwords in so much time, by anybody: then everybody waits.
+const TRIES: usize = 5;
+const WINDOW: Duration = Duration::from_secs(60);
+
+const DATABASE: &str =
+    "The database cannot be reached at the moment, and sessions are kept there. Try again soon.";
+
+/// Wrong passwords of the last minute.
+#[derive(Default)]
+pub(super) struct Tries(Mutex<VecDeque<Instant>>);
+
+impl Tries {
+    /// How long nobody may try, if so.
+    fn wait(&self, now: Instant) -> Option<Duration> {
+        let mut tries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        while tries
+            .front()
+            .is_some_and(|at| now.duration_since(*at) >= WINDOW)
+        {
+            tries.pop_front();
+        }
+        if tries.len() < TRIES {
+            return None;
+        }
+        tries.front().map(|at| WINDOW - now.duration_since(*at))
+    }
+
+    fn wrong(&self, now: Instant) {
+        let mut tries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        tries.push_back(now);
+    }
+}
+
+/// The session of somebody who has logged in.
+///
+/// # Errors
+/// The answer for everybody else: the login page, or that nobody can be recognised at the moment.
+pub(super) async fn signed_in<B>(
+    manager: &Manager<B>,
+    headers: &HeaderMap,
+) -> Result<SessionId, Response<Body>> {
+    let Some(session) = manager.pages.sessions.read(headers) else {
+        return Err(reply::redirect("/login"));
+    };
+    match manager
+        .keeper
+        .catalog()
+        .session_is_open(session.as_str())
+        .await
+    {
+        Ok(true) => Ok(session),
+        Ok(false) => Err(reply::redirect("/login")),
+        Err(error) => Err(database(manager, &error)),
+    }
+}
+
+fn database<B>(manager: &Manager<B>, error: &catalog::Error) -> Response<Body> {
+    tracing::warn!(error = chain(error), "looking after sessions");
+    manager
+        .pages
+        .problem(StatusCode::SERVICE_UNAVAILABLE, DATABASE)
+}
+
+/// The login page, for those who have not logged in.
+pub(super) async fn page<B>(manager: &Manager<B>, headers: &HeaderMap) -> Response<Body> {
+    if signed_in(manager, headers).await.is_ok() {
+        return reply::redirect("/");
+    }
+    form(manager, headers, StatusCode::OK, None)
+}
+
+/// The login form. Its token belongs to a session that means nothing yet, so that no other site can
+/// send the form in a browser's name.
+fn form<B>(
+    manager: &Manager<B>,
+    headers: &HeaderMap,
+    status: StatusCode,
+    problem: Option<&str>,
+) -> Response<Body> {
+    let pages = &manager.pages;
+    let (visitor, cookie) = match pages.sessions.read(headers) {
+        Some(visitor) => (visitor, None),
+        None => {
+            let begun = pages.sessions.begin();
+            (begun.id, Some(begun.cookie))
+        }
+    };
+    let content = json!({
+        "title": "Log in",
+        "token": csrf::token(&pages.key, &visitor),
+        "problem": problem,
+    });
+    let mut response = pages.page(status, "login", headers, content);
+    if let Some(cookie) = cookie {
+        response.headers_mut().insert(SET_COOKIE, cookie);
+    }
+    response
+}
+
+/// Answers the login form.
+pub(super) async fn log_in<B>(manager: &Manager<B>, request: Request<Incoming>) -> Response<Body> {
+    let (head, body) = request.into_parts();
+    let headers = head.headers;
+    let fields = match Form::read(body).await {
+        Ok(fields) => fields,
+        Err((status, message)) => return manager.pages.problem(status, &message),
+    };
+    let pages = &manager.pages;
+    let visitor = pages.sessions.read(&headers);
+    if !visitor.is_some_and(|visitor| fields.is_ours(&pages.key, &visitor)) {
+        let problem = "The form was too old, or the browser keeps no cookies. Try once more.";
+        return form(manager, &headers, StatusCode::FORBIDDEN, Some(problem));
+    }
+    let now = Instant::now();
+    if let Some(wait) = pages.tries.wait(now) {
+        return wait_first(manager, &headers, wait);
+    }
+    let right = manager.settings.secrets.manager_password.expose();
+    let given = fields.exact("password");
+    if !bool::from(given.as_bytes().ct_eq(right.as_bytes())) {
+        pages.tries.wrong(now);
+        tracing::warn!("a wrong password for the manager's pages");
+        let problem = "That is not the password.";
+        return form(manager, &headers, StatusCode::UNAUTHORIZED, Some(problem));
+    }
+    let begun = pages.sessions.begin();
+    let opened = manager
+        .keeper
+        .catalog()
+        .open_session(begun.id.as_str(), SESSION_LIFETIME);
+    match opened.await {
+        Ok(()) => redirect_with_cookie("/", begun.cookie),
+        Err(error) => database(manager, &error),
+    }
+}
+
+fn wait_first<B>(manager: &Manager<B>, headers: &HeaderMap, wait: Duration) -> Response<Body> {
+    let seconds = wait.as_secs() + 1;
+    let problem = format!("Too many wrong passwords. Try again in {seconds} s.");
+    let status = StatusCode::TOO_MANY_REQUESTS;
+    let mut response = form(manager, headers, status, Some(&problem));
+    response
+        .headers_mut()
+        .insert(http::header::RETRY_AFTER, HeaderValue::from(seconds));
+    response
+}
+
+/// Ends the session.
+pub(super) async fn log_out<B>(manager: &Manager<B>, request: Request<Incoming>) -> Response<Body> {
+    let (session, _) = match checked(manager, request).await {
+        Ok(checked) => checked,
+        Err(answer) => return answer,
+    };
+    match manager
+        .keeper
+        .catalog()
+        .close_session(session.as_str())
+        .await
+    {
+        Ok(()) => redirect_with_cookie("/login", manager.pages.sessions.end()),
+        Err(error) => database(manager, &error),
+    }
+}
+
+fn redirect_with_cookie(location: &str, cookie: HeaderValue) -> Response<Body> {
+    let mut response = reply::redirect(location);
+    response.headers_mut().insert(SET_COOKIE, cookie);
+    response
+}
+
+/// A form of ours, from somebody who has logged in.
+///
+/// # Errors
+/// The answer for everybody else.
+pub(super) async fn checked<B>(
+    manager: &Manager<B>,
+    request: Request<Incoming>,
+) -> Result<(SessionId, Form), Response<Body>> {
+    let (head, body) = request.into_parts();
+    let session = signed_in(manager, &head.headers).await?;
+    let pages = &manager.pages;
+    let form = Form::read(body)
+        .await
+        .map_err(|(status, message)| pages.problem(status, &message))?;
+    if form.is_ours(&pages.key, &session) {
+        return Ok((session, form));
+    }
+    pages.say_next(
+        &session,
+        Notice::bad("The form was too old; nothing was changed. Do it again here."),
+    );
+    Err(pages.problem(
+        StatusCode::FORBIDDEN,
+        "This form was not made by this page for you, or is too old. Nothing was changed.",
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+    use super::*;
+
+    #[test]
+    fn after_five_wrong_passwords_in_a_minute_everybody_waits() {
+        let tries = Tries::default();
+        let start = Instant::now();
+        for second in 0..5 {
+            let now = start + Duration::from_secs(second);
+            assert_eq!(tries.wait(now), None);
+            tries.wrong(now);
+        }
+        let now = start + Duration::from_secs(10);
+        assert_eq!(tries.wait(now), Some(Duration::from_secs(50)));
+        assert_eq!(tries.wait(start + WINDOW), None);
+    }
+}

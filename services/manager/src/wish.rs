@@ -1,0 +1,322 @@
+//! What a client or a person may wish of the pool: checked as a whole before anything changes.
+
+use catalog::{Mode, Policy, PoolRow};
+
+use crate::pool::SIZES;
+
+const MIB: u64 = 1024 * 1024;
+/// The largest cache that can be asked of a node, in MB: far more memory than a node has is a typing
+/// error, and would end in the kernel killing it.
+pub const LARGEST_CACHE: u64 = 65_536;
+
+/// The parameters of `configure_cache`, by their names on the wire.
+const PARAMETERS: [&str; 8] = [
+    "mode",
+    "numNodes",
+    "cacheSize",
+    "policy",
+    "expRatio",
+    "shrinkRatio",
+    "maxMiss",
+    "minMiss",
+];
+
+/// A wish that cannot be granted: what is wrong, and what would be right.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Refused(String);
+
+fn refuse<T>(message: String) -> Result<T, Refused> {
+    Err(Refused(message))
+}
+
+/// Checked changes to the pool; whatever is `None` stays.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Wish {
+    mode: Option<Mode>,
+    nodes: Option<u32>,
+    capacity: Option<u64>,
+    policy: Option<Policy>,
+    exp_ratio: Option<f64>,
+    shrink_ratio: Option<f64>,
+    max_miss: Option<f64>,
+    min_miss: Option<f64>,
+}
+
+impl Wish {
+    /// Reads a URL query.
+    ///
+    /// # Errors
+    /// When a parameter is unknown, given twice, or out of its range.
+    pub fn from_query(query: &str) -> Result<Self, Refused> {
+        Self::from_pairs(form_urlencoded::parse(query.as_bytes()))
+    }
+
+    /// Reads names and values.
+    ///
+    /// # Errors
+    /// As [`Wish::from_query`].
+    pub fn from_pairs<N: AsRef<str>, V: AsRef<str>>(
+        pairs: impl IntoIterator<Item = (N, V)>,
+    ) -> Result<Self, Refused> {
+        let mut wish = Self::default();
+        let mut given = Vec::new();
+        for (name, value) in pairs {
+            let (name, value) = (name.as_ref(), value.as_ref().trim());
+            let Some(parameter) = PARAMETERS.iter().find(|known| **known == name) else {
+                return refuse(format!(
+                    "there is no parameter `{}`; there are {}",
+                    shortened(name),
+                    PARAMETERS.join(", ")
+                ));
+            };
+            if given.contains(parameter) {
+                return refuse(format!("`{parameter}` is given twice; give it once"));
+            }
+            given.push(parameter);
+            wish.take(parameter, value)?;
+        }
+        Ok(wish)
+    }
+
+    /// A wish for a size only.
+    ///
+    /// # Errors
+    /// When it is not 1 to 8.
+    pub fn size(nodes: u32) -> Result<Self, Refused> {
+        Self::from_pairs([("numNodes", nodes.to_string())])
+    }
+
+    fn take(&mut self, parameter: &str, value: &str) -> Result<(), Refused> {
+        match parameter {
+            "mode" => self.mode = Some(mode(value)?),
+            "numNodes" => self.nodes = Some(nodes(value)?),
+            "cacheSize" => self.capacity = Some(capacity(value)?),
+            "policy" => self.policy = Some(policy(value)?),
+            "expRatio" => {
+                let range = "a number above 1, such as 2";
+                self.exp_ratio = Some(number(parameter, value, range, |n| n > 1.0)?);
+            }
+            "shrinkRatio" => {
+                let range = "a number between 0 and 1, such as 0.5";
+                self.shrink_ratio = Some(number(parameter, value, range, |n| n > 0.0 && n < 1.0)?);
+            }
+            "maxMiss" => self.max_miss = Some(rate(parameter, value)?),
+            _ => self.min_miss = Some(rate(parameter, value)?),
+        }
+        Ok(())
+    }
+
+    /// Whether nodes have to be told of it.
+    #[must_use]
+    pub const fn concerns_nodes(&self) -> bool {
+        self.capacity.is_some() || self.policy.is_some()
+    }
+
+    /// The pool with the wish granted.
+    ///
+    /// # Errors
+    /// When the wish does not go together with what it leaves as it is.
+    pub fn grant(&self, pool: &PoolRow) -> Result<PoolRow, Refused> {
+        let granted = PoolRow {
+            mode: self.mode.unwrap_or(pool.mode),
+            wanted: self.nodes.unwrap_or(pool.wanted),
+            capacity: self.capacity.unwrap_or(pool.capacity),
+            policy: self.policy.unwrap_or(pool.policy),
+            exp_ratio: self.exp_ratio.unwrap_or(pool.exp_ratio),
+            shrink_ratio: self.shrink_ratio.unwrap_or(pool.shrink_ratio),
+            max_miss: self.max_miss.unwrap_or(pool.max_miss),
+            min_miss: self.min_miss.unwrap_or(pool.min_miss),
+            ..pool.clone()
+        };
+        if granted.min_miss >= granted.max_miss {
+            return refuse(format!(
+                "minMiss ({}) must be below maxMiss ({}), both from 0 to 1",
+                granted.min_miss, granted.max_miss
+            ));
+        }
+        Ok(granted)
+    }
+}
+
+/// The capacity in MB, as clients say it.
+#[must_use]
+pub const fn megabytes(capacity: u64) -> u64 {
+    capacity / MIB
+}
+
+/// The policy as clients say it.
+#[must_use]
+pub const fn policy_name(policy: Policy) -> &'static str {
+    match policy {
+        Policy::Lru => "LRU",
+        Policy::Random => "RR",
+    }
+}
+
+fn mode(value: &str) -> Result<Mode, Refused> {
+    match value.to_ascii_lowercase().as_str() {
+        "manual" => Ok(Mode::Manual),
+        "auto" => Ok(Mode::Auto),
+        _ => refuse(format!(
+            "mode `{}` is not known; it is manual or auto",
+            shortened(value)
+        )),
+    }
+}
+
+fn nodes(value: &str) -> Result<u32, Refused> {
+    match value.parse() {
+        Ok(nodes) if SIZES.contains(&nodes) => Ok(nodes),
+        _ => refuse(format!(
+            "numNodes `{}` is not possible; the pool has {} to {} nodes",
+            shortened(value),
+            SIZES.start(),
+            SIZES.end()
+        )),
+    }
+}
+
+fn capacity(value: &str) -> Result<u64, Refused> {
+    match value.parse::<u64>() {
+        Ok(megabytes) if (1..=LARGEST_CACHE).contains(&megabytes) => Ok(megabytes * MIB),
+        _ => refuse(format!(
+            "cacheSize `{}` is not possible; it is a whole number of MB from 1 to {LARGEST_CACHE}",
+            shortened(value)
+        )),
+    }
+}
+
+fn policy(value: &str) -> Result<Policy, Refused> {
+    match value.to_ascii_uppercase().as_str() {
+        "LRU" => Ok(Policy::Lru),
+        "RR" => Ok(Policy::Random),
+        _ => refuse(format!(
+            "policy `{}` is not known; it is LRU (least recently used) or RR (random)",
+            shortened(value)
+        )),
+    }
+}
+
+fn rate(parameter: &str, value: &str) -> Result<f64, Refused> {
+    number(parameter, value, "a number from 0 to 1", |n| {
+        (0.0..=1.0).contains(&n)
+    })
+}
+
+fn number(
+    parameter: &str,
+    value: &str,
+    range: &str,
+    is_right: impl Fn(f64) -> bool,
+) -> Result<f64, Refused> {
+    match value.parse::<f64>() {
+        Ok(number) if number.is_finite() && is_right(number) => Ok(number),
+        _ => refuse(format!(
+            "{parameter} `{}` is not possible; it is {range}",
+            shortened(value)
+        )),
+    }
+}
+
+/// What is repeated to the client is short, whatever was sent.
+fn shortened(text: &str) -> String {
+    const LONGEST: usize = 40;
+    let mut short: String = text.chars().take(LONGEST).collect();
+    if short.len() < text.len() {
+        short.push('…');
+    }
+    short
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+    use super::*;
+
+    fn pool() -> PoolRow {
+        PoolRow {
+            name: "cache".to_owned(),
+            revision: 1,
+            epoch: 1,
+            size: 1,
+            wanted: 1,
+            capacity: 64 * MIB,
+            policy: Policy::Lru,
+            mode: Mode::Manual,
+            exp_ratio: 2.0,
+            shrink_ratio: 0.5,
+            max_miss: 0.6,
+            min_miss: 0.2,
+        }
+    }
+
+    #[test]
+    fn every_parameter_is_taken() {
+        let wish = Wish::from_query(
+            "mode=auto&numNodes=3&cacheSize=5&policy=rr&expRatio=3&shrinkRatio=.25&maxMiss=0.9&minMiss=0",
+        )
+        .unwrap();
+        let granted = wish.grant(&pool()).unwrap();
+        assert_eq!(granted.mode, Mode::Auto);
+        assert_eq!(granted.wanted, 3);
+        assert_eq!(granted.capacity, 5 * MIB);
+        assert_eq!(granted.policy, Policy::Random);
+        assert_eq!(granted.exp_ratio, 3.0);
+        assert_eq!(granted.shrink_ratio, 0.25);
+        assert_eq!((granted.max_miss, granted.min_miss), (0.9, 0.0));
+        assert!(wish.concerns_nodes());
+    }
+
+    #[test]
+    fn nothing_asked_changes_nothing() {
+        let wish = Wish::from_query("").unwrap();
+        assert_eq!(wish.grant(&pool()).unwrap(), pool());
+        assert!(!wish.concerns_nodes());
+    }
+
+    #[test]
+    fn what_is_out_of_range_is_refused_with_what_would_be_right() {
+        for (query, part) in [
+            ("numNodes=0", "1 to 8"),
+            ("numNodes=9", "1 to 8"),
+            ("numNodes=2.5", "1 to 8"),
+            ("numNodes=-1", "1 to 8"),
+            ("numNodes=99999999999999999999", "1 to 8"),
+            ("cacheSize=0", "whole number of MB"),
+            ("cacheSize=1.5", "whole number of MB"),
+            ("cacheSize=18446744073709551615", "whole number of MB"),
+            ("policy=FIFO", "LRU"),
+            ("mode=on", "manual or auto"),
+            ("expRatio=1", "above 1"),
+            ("expRatio=inf", "above 1"),
+            ("expRatio=NaN", "above 1"),
+            ("shrinkRatio=1", "between 0 and 1"),
+            ("shrinkRatio=0", "between 0 and 1"),
+            ("maxMiss=1.1", "from 0 to 1"),
+            ("minMiss=-0.1", "from 0 to 1"),
+            ("size=2", "numNodes"),
+            ("numNodes=2&numNodes=3", "twice"),
+            ("numNodes=", "1 to 8"),
+        ] {
+            let refused = Wish::from_query(query).unwrap_err().to_string();
+            assert!(refused.contains(part), "{query}: {refused}");
+        }
+    }
+
+    #[test]
+    fn limits_are_checked_together_with_what_stays() {
+        let refused = |query: &str| Wish::from_query(query).unwrap().grant(&pool()).unwrap_err();
+        assert!(refused("minMiss=0.6").to_string().contains("below maxMiss"));
+        assert!(refused("maxMiss=0.1").to_string().contains("below maxMiss"));
+        let both = Wish::from_query("minMiss=0.7&maxMiss=0.8").unwrap();
+        assert!(both.grant(&pool()).is_ok());
+    }
+
+    #[test]
+    fn what_is_repeated_is_short() {
+        let query = format!("policy={}", "x".repeat(10_000));
+        assert!(Wish::from_query(&query).unwrap_err().to_string().len() < 200);
+    }
+}
