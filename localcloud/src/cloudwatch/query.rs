@@ -1,0 +1,477 @@
+//! `GetMetricData`, `GetMetricStatistics` and `ListMetrics`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ciborium::Value;
+use jiff::Timestamp;
+
+use crate::wire::ApiError;
+
+use super::answer::{metric, structure, text, time};
+use super::fields::Fields;
+use super::put::{dimensions, name, namespace};
+use super::series::{Minute, Series, Statistics, Store, Unit, minute_of, unit, unit_name};
+
+const MOST_QUERIES: usize = 500;
+const MOST_DATAPOINTS: i64 = 100_800;
+/// Most points that one `GetMetricStatistics` answers.
+const MOST_STATISTICS: u32 = 1440;
+const METRICS_PER_PAGE: usize = 500;
+/// `RecentlyActive=PT3H`.
+const RECENT_MINUTES: Minute = 180;
+
+/// A statistic that can be computed from what is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Statistic {
+    SampleCount,
+    Average,
+    Sum,
+    Minimum,
+    Maximum,
+}
+
+impl Statistic {
+    const ALL: [(&'static str, Self); 5] = [
+        ("SampleCount", Self::SampleCount),
+        ("Average", Self::Average),
+        ("Sum", Self::Sum),
+        ("Minimum", Self::Minimum),
+        ("Maximum", Self::Maximum),
+    ];
+
+    fn named(name: &str) -> Option<Self> {
+        Self::ALL
+            .iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, statistic)| *statistic)
+    }
+
+    fn name(self) -> &'static str {
+        Self::ALL
+            .iter()
+            .find(|(_, statistic)| *statistic == self)
+            .map_or("", |(name, _)| name)
+    }
+
+    fn of(self, statistics: Statistics) -> f64 {
+        match self {
+            Self::SampleCount => statistics.count,
+            Self::Average => statistics.sum / statistics.count,
+            Self::Sum => statistics.sum,
+            Self::Minimum => statistics.minimum,
+            Self::Maximum => statistics.maximum,
+        }
+    }
+}
+
+/// A stretch of whole minutes, cut into periods.
+#[derive(Debug, Clone, Copy)]
+struct Stretch {
+    from: Minute,
+    until: Minute,
+    period: Minute,
+}
+
+impl Stretch {
+    /// The start is rounded down to a whole period; the end is exclusive: what begins at it or after
+    /// is left out.
+    fn of(from: Timestamp, until: Timestamp, seconds: i64) -> Option<Self> {
+        let period = Minute::try_from(seconds / 60)
+            .ok()
+            .filter(|period| *period > 0 && seconds % 60 == 0)?;
+        let from = minute_of(from) / period * period;
+        // A minute that begins before the end counts, even if the end is within it.
+        let end = until.as_second() + i64::from(until.subsec_nanosecond() > 0);
+        Some(Self {
+            from,
+            until: minute_of(Timestamp::from_second(end + 59).ok()?),
+            period,
+        })
+    }
+
+    fn points(self) -> u32 {
+        (self.until.saturating_sub(self.from)).div_ceil(self.period)
+    }
+
+    /// The periods that have data: their first minute, by unit.
+    fn read(
+        self,
+        store: &Store,
+        series: &Series,
+        wanted: Option<Unit>,
+    ) -> BTreeMap<(Minute, Unit), Statistics> {
+        let mut periods: BTreeMap<(Minute, Unit), Statistics> = BTreeMap::new();
+        let Some(minutes) = store.minutes(series) else {
+            return periods;
+        };
+        if self.from >= self.until {
+            return periods;
+        }
+        for ((minute, unit), statistics) in minutes.range((self.from, 0)..(self.until, 0)) {
+            if wanted.is_none_or(|wanted| wanted == *unit) {
+                let period = (minute / self.period * self.period, *unit);
+                periods
+                    .entry(period)
+                    .and_modify(|all| *all = all.and(*statistics))
+                    .or_insert(*statistics);
+            }
+        }
+        periods
+    }
+}
+
+fn validation(message: String) -> ApiError {
+    ApiError::new("ValidationError", message)
+}
+
+fn asked_unit(fields: &Fields) -> Result<Option<Unit>, ApiError> {
+    match fields.text("Unit")? {
+        None => Ok(None),
+        Some(text) => unit(&text)
+            .map(Some)
+            .ok_or_else(|| fields.invalid("Unit", &format!("there is no unit {text:?}"))),
+    }
+}
+
+fn series_of(fields: &Fields, region: &str) -> Result<Series, ApiError> {
+    Ok(Series {
+        region: region.to_owned(),
+        namespace: namespace(fields)?,
+        name: name(fields, "MetricName")?,
+        dimensions: dimensions(fields)?,
+    })
+}
+
+/// One line of a `GetMetricData`.
+struct Query {
+    id: String,
+    label: String,
+    series: Series,
+    stretch: Stretch,
+    statistic: Statistic,
+    unit: Option<Unit>,
+}
+
+impl Query {
+    fn parse(
+        fields: &Fields,
+        region: &str,
+        from: Timestamp,
+        until: Timestamp,
+    ) -> Result<Self, ApiError> {
+        let id = fields.required_text("Id")?;
+        let sound = id.starts_with(|c: char| c.is_ascii_lowercase())
+            && id.len() <= 255
+            && id.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        if !sound {
+            return Err(validation(format!(
+                "The value {id:?} for parameter {} is not matching the expected pattern ^[a-z][a-zA-Z0-9_]*$.",
+                fields.path("Id")
+            )));
+        }
+        if fields.has("Expression") {
+            return Err(validation(format!(
+                "localcloud computes no expressions: {} has to be a MetricStat.",
+                fields.path("Expression")
+            )));
+        }
+        let wanted = fields.required_structure("MetricStat")?;
+        let metric = wanted.required_structure("Metric")?;
+        let period = wanted
+            .integer("Period")?
+            .or(fields.integer("Period")?)
+            .unwrap_or(0);
+        let stretch = Stretch::of(from, until, period).ok_or_else(|| {
+            validation(format!(
+                "{} is {period}; localcloud keeps whole minutes: use a multiple of 60.",
+                wanted.path("Period")
+            ))
+        })?;
+        let statistic = wanted.required_text("Stat")?;
+        let statistic = Statistic::named(&statistic).ok_or_else(|| {
+            validation(format!(
+                "{} is {statistic}; localcloud computes SampleCount, Average, Sum, Minimum and Maximum.",
+                wanted.path("Stat")
+            ))
+        })?;
+        let series = series_of(&metric, region)?;
+        let label = fields.text("Label")?.unwrap_or_else(|| series.name.clone());
+        Ok(Self {
+            id,
+            label,
+            series,
+            stretch,
+            statistic,
+            unit: asked_unit(&wanted)?,
+        })
+    }
+
+    /// Points in time order. Data of several units, if no unit is asked for, are put together.
+    fn points(&self, store: &Store) -> Vec<(Minute, f64)> {
+        let mut periods: BTreeMap<Minute, Statistics> = BTreeMap::new();
+        for ((minute, _), statistics) in self.stretch.read(store, &self.series, self.unit) {
+            periods
+                .entry(minute)
+                .and_modify(|all| *all = all.and(statistics))
+                .or_insert(statistics);
+        }
+        periods
+            .into_iter()
+            .map(|(minute, statistics)| (minute, self.statistic.of(statistics)))
+            .collect()
+    }
+}
+
+/// `GetMetricData`.
+///
+/// # Errors
+/// What CloudWatch answers, and expressions and statistics that localcloud does not compute.
+pub(super) fn metric_data(fields: &Fields, region: &str, store: &Store) -> Result<Value, ApiError> {
+    let from = fields.required_time("StartTime")?;
+    let until = fields.required_time("EndTime")?;
+    if from >= until {
+        return Err(validation(
+            "The parameter StartTime must be less than the parameter EndTime.".to_owned(),
+        ));
+    }
+    let asked = fields.structures("MetricDataQueries")?;
+    if asked.is_empty() || asked.len() > MOST_QUERIES {
+        return Err(validation(format!(
+            "There must be 1 to {MOST_QUERIES} MetricDataQueries."
+        )));
+    }
+    let limit = fields.integer("MaxDatapoints")?.unwrap_or(MOST_DATAPOINTS);
+    if !(1..=MOST_DATAPOINTS).contains(&limit) {
+        return Err(validation(format!(
+            "MaxDatapoints must be from 1 to {MOST_DATAPOINTS}."
+        )));
+    }
+    let newest_first = match fields.text("ScanBy")?.as_deref() {
+        None | Some("TimestampDescending") => true,
+        Some("TimestampAscending") => false,
+        Some(other) => return Err(validation(format!("ScanBy cannot be {other}."))),
+    };
+    let mut ids = BTreeSet::new();
+    let mut queries = Vec::new();
+    for asked in &asked {
+        let query = Query::parse(asked, region, from, until)?;
+        if !ids.insert(query.id.clone()) {
+            return Err(validation(format!("The Id {} is used twice.", query.id)));
+        }
+        if asked.boolean("ReturnData")?.unwrap_or(true) {
+            queries.push(query);
+        }
+    }
+    let mut skip = match fields.text("NextToken")? {
+        None => 0,
+        Some(token) => token.parse::<usize>().map_err(|_| {
+            ApiError::new("InvalidNextToken", "The specified NextToken is not valid.")
+        })?,
+    };
+    let reached = skip;
+    let mut left = usize::try_from(limit).unwrap_or(usize::MAX);
+    let mut answered = 0;
+    let mut more = false;
+    let mut results = Vec::new();
+    for query in &queries {
+        let mut points = query.points(store);
+        if newest_first {
+            points.reverse();
+        }
+        let passed = skip.min(points.len());
+        skip -= passed;
+        let rest = &points[passed..];
+        let page = &rest[..rest.len().min(left)];
+        left -= page.len();
+        answered += page.len();
+        let cut = page.len() < rest.len();
+        more |= cut;
+        results.push(structure([
+            ("Id", Some(text(&query.id))),
+            ("Label", Some(text(&query.label))),
+            (
+                "Timestamps",
+                Some(Value::Array(
+                    page.iter().map(|(minute, _)| time(*minute)).collect(),
+                )),
+            ),
+            (
+                "Values",
+                Some(Value::Array(
+                    page.iter().map(|(_, value)| Value::Float(*value)).collect(),
+                )),
+            ),
+            (
+                "StatusCode",
+                Some(text(if cut { "PartialData" } else { "Complete" })),
+            ),
+        ]));
+    }
+    Ok(structure([
+        ("MetricDataResults", Some(Value::Array(results))),
+        (
+            "NextToken",
+            more.then(|| text((reached + answered).to_string())),
+        ),
+        ("Messages", Some(Value::Array(Vec::new()))),
+    ]))
+}
+
+/// `GetMetricStatistics`.
+///
+/// # Errors
+/// What CloudWatch answers, and percentiles, which localcloud does not compute.
+pub(super) fn statistics(fields: &Fields, region: &str, store: &Store) -> Result<Value, ApiError> {
+    let series = series_of(fields, region)?;
+    let from = fields.required_time("StartTime")?;
+    let until = fields.required_time("EndTime")?;
+    if from >= until {
+        return Err(ApiError::new(
+            "InvalidParameterCombination",
+            "The parameter StartTime must be less than the parameter EndTime.",
+        ));
+    }
+    let period = fields
+        .integer("Period")?
+        .ok_or_else(|| ApiError::new("MissingParameter", "The parameter Period is required."))?;
+    let stretch = Stretch::of(from, until, period).ok_or_else(|| {
+        fields.invalid(
+            "Period",
+            "localcloud keeps whole minutes: use a multiple of 60",
+        )
+    })?;
+    if stretch.points() > MOST_STATISTICS {
+        return Err(ApiError::new(
+            "InvalidParameterCombination",
+            format!(
+                "You have requested up to {} datapoints, which exceeds the limit of {MOST_STATISTICS}. You may reduce the datapoints requested by increasing Period, or decreasing the time range.",
+                stretch.points()
+            ),
+        ));
+    }
+    if fields.has("ExtendedStatistics") {
+        return Err(fields.invalid("ExtendedStatistics", "localcloud computes no percentiles"));
+    }
+    let statistics = fields
+        .texts("Statistics")?
+        .iter()
+        .map(|name| {
+            Statistic::named(name).ok_or_else(|| {
+                fields.invalid("Statistics", &format!("there is no statistic {name:?}"))
+            })
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    if statistics.is_empty() {
+        return Err(ApiError::new(
+            "MissingParameter",
+            "The parameter Statistics is required.",
+        ));
+    }
+    let points = stretch
+        .read(store, &series, asked_unit(fields)?)
+        .into_iter()
+        .map(|((minute, unit), found)| {
+            let values = statistics
+                .iter()
+                .map(|statistic| (text(statistic.name()), Value::Float(statistic.of(found))));
+            let named = [
+                (text("Timestamp"), time(minute)),
+                (text("Unit"), text(unit_name(unit))),
+            ];
+            Value::Map(named.into_iter().chain(values).collect())
+        });
+    Ok(structure([
+        ("Label", Some(text(&series.name))),
+        ("Datapoints", Some(Value::Array(points.collect()))),
+    ]))
+}
+
+/// `ListMetrics`.
+///
+/// # Errors
+/// What CloudWatch answers.
+pub(super) fn list(
+    fields: &Fields,
+    region: &str,
+    store: &Store,
+    now: Timestamp,
+) -> Result<Value, ApiError> {
+    let in_namespace = fields.text("Namespace")?;
+    let of_name = fields.text("MetricName")?;
+    let mut with = Vec::new();
+    for dimension in fields.structures("Dimensions")? {
+        with.push((name(&dimension, "Name")?, dimension.text("Value")?));
+    }
+    let since = match fields.text("RecentlyActive")?.as_deref() {
+        None => 0,
+        Some("PT3H") => minute_of(now).saturating_sub(RECENT_MINUTES),
+        Some(_) => return Err(fields.invalid("RecentlyActive", "it can only be PT3H")),
+    };
+    let skip = match fields.text("NextToken")? {
+        None => 0,
+        Some(token) => token
+            .parse::<usize>()
+            .map_err(|_| fields.invalid("NextToken", "it is none of ours"))?,
+    };
+    let mut found = store
+        .all()
+        .filter(|(series, minutes)| {
+            series.region == region
+                && in_namespace
+                    .as_ref()
+                    .is_none_or(|namespace| *namespace == series.namespace)
+                && of_name.as_ref().is_none_or(|name| *name == series.name)
+                && with.iter().all(|(name, value)| {
+                    series
+                        .dimensions
+                        .get(name)
+                        .is_some_and(|has| value.as_ref().is_none_or(|value| value == has))
+                })
+                && minutes
+                    .last_key_value()
+                    .is_some_and(|((minute, _), _)| *minute >= since)
+        })
+        .skip(skip);
+    let page: Vec<Value> = found
+        .by_ref()
+        .take(METRICS_PER_PAGE)
+        .map(|(series, _)| metric(series))
+        .collect();
+    let more = found.next().is_some();
+    Ok(structure([
+        ("Metrics", Some(Value::Array(page))),
+        (
+            "NextToken",
+            more.then(|| text((skip + METRICS_PER_PAGE).to_string())),
+        ),
+    ]))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_second(seconds).unwrap()
+    }
+
+    #[test]
+    fn the_start_is_rounded_down_and_the_end_excluded() {
+        let minutes = |from, until, period| {
+            let stretch = Stretch::of(at(from), at(until), period).unwrap();
+            (stretch.from, stretch.until)
+        };
+        assert_eq!(minutes(600, 660, 60), (10, 11));
+        assert_eq!(minutes(659, 660, 60), (10, 11));
+        assert_eq!(minutes(600, 661, 60), (10, 12));
+        assert_eq!(minutes(601, 1200, 300), (10, 20));
+        assert_eq!(
+            Stretch::of(at(0), at(60), 30).map(|stretch| stretch.period),
+            None
+        );
+        assert!(Stretch::of(at(0), at(60), 0).is_none());
+        assert!(Stretch::of(at(0), at(60), -60).is_none());
+    }
+}

@@ -1,0 +1,627 @@
+//! RDS as the AWS SDK and PostgreSQL's clients see it. Needs a PostgreSQL server's programs, or npm
+//! to fetch them.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_credential_types::Credentials;
+use aws_sdk_rds::Client;
+use aws_sdk_rds::config::{BehaviorVersion, Region};
+use aws_sdk_rds::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_rds::operation::create_db_instance::builders::CreateDbInstanceFluentBuilder;
+use aws_sdk_rds::types::{DbInstance, Tag};
+use aws_smithy_http_client::tls;
+use localcloud::{Options, Running};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
+use tokio::time::Instant;
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+const PASSWORD: &str = "it's-a$secret\\1";
+
+fn options(home: &Path) -> Options {
+    Options {
+        init_program: Some(env!("CARGO_BIN_EXE_localcloud").into()),
+        ..Options::new(home)
+    }
+}
+
+async fn cloud(home: &Path) -> (Running, Client) {
+    let running = localcloud::start(options(home)).await.unwrap();
+    let client = client(&running);
+    (running, client)
+}
+
+fn client(running: &Running) -> Client {
+    let http = aws_smithy_http_client::Builder::new()
+        .tls_provider(tls::Provider::Rustls(
+            tls::rustls_provider::CryptoMode::Ring,
+        ))
+        .build_https();
+    let root = running.credentials();
+    let config = aws_sdk_rds::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .endpoint_url(running.endpoint())
+        .region(Region::new("us-east-1"))
+        .credentials_provider(Credentials::new(
+            &root.access_key_id,
+            &root.secret_access_key,
+            None,
+            None,
+            "test",
+        ))
+        .http_client(http)
+        .retry_config(aws_sdk_rds::config::retry::RetryConfig::disabled())
+        .build();
+    Client::from_conf(config)
+}
+
+fn code<E: ProvideErrorMetadata, T: std::fmt::Debug>(answer: Result<T, SdkError<E>>) -> String
+where
+    SdkError<E>: std::fmt::Debug,
+{
+    let error = answer.expect_err("an error");
+    match error.code() {
+        Some(code) => code.to_owned(),
+        None => panic!("{error:?}"),
+    }
+}
+
+fn creation(rds: &Client, name: &str) -> CreateDbInstanceFluentBuilder {
+    rds.create_db_instance()
+        .db_instance_identifier(name)
+        .db_instance_class("db.t4g.micro")
+        .engine("postgres")
+        .allocated_storage(20)
+        .master_username("bivouac")
+        .master_user_password(PASSWORD)
+        .db_name("catalog")
+        .backup_retention_period(0)
+}
+
+async fn describe(rds: &Client, name: &str) -> DbInstance {
+    let found = rds
+        .describe_db_instances()
+        .db_instance_identifier(name)
+        .send()
+        .await
+        .unwrap();
+    found.db_instances()[0].clone()
+}
+
+/// Waits for a state and tells which others were seen on the way.
+async fn until(rds: &Client, name: &str, state: &str) -> (DbInstance, Vec<String>) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    let mut seen: Vec<String> = Vec::new();
+    loop {
+        let found = describe(rds, name).await;
+        let now = found.db_instance_status().unwrap().to_owned();
+        if now == state {
+            return (found, seen);
+        }
+        assert_ne!(now, "failed", "{seen:?}");
+        assert!(
+            Instant::now() < deadline,
+            "{name} is {now}, not {state}; seen {seen:?}"
+        );
+        if seen.last() != Some(&now) {
+            seen.push(now);
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+async fn gone(rds: &Client, name: &str) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        match rds
+            .describe_db_instances()
+            .db_instance_identifier(name)
+            .send()
+            .await
+        {
+            Err(error) => {
+                assert!(error.into_service_error().is_db_instance_not_found_fault());
+                return;
+            }
+            Ok(_) => assert!(Instant::now() < deadline, "{name} is still there"),
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+async fn delete(rds: &Client, name: &str) {
+    rds.delete_db_instance()
+        .db_instance_identifier(name)
+        .skip_final_snapshot(true)
+        .send()
+        .await
+        .unwrap();
+    gone(rds, name).await;
+}
+
+fn trusting(ca: &Path) -> MakeRustlsConnect {
+    let mut roots = rustls::RootCertStore::empty();
+    roots
+        .add(CertificateDer::from_pem_file(ca).unwrap())
+        .unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    MakeRustlsConnect::new(config)
+}
+
+async fn connect(
+    running: &Running,
+    database: &DbInstance,
+    password: &str,
+) -> Result<tokio_postgres::Client, tokio_postgres::Error> {
+    let endpoint = database.endpoint().unwrap();
+    let (client, connection) = tokio_postgres::Config::new()
+        .host(endpoint.address().unwrap())
+        .port(u16::try_from(endpoint.port().unwrap()).unwrap())
+        .user("bivouac")
+        .password(password)
+        .dbname(database.db_name().unwrap_or("postgres"))
+        .ssl_mode(tokio_postgres::config::SslMode::Require)
+        .connect_timeout(Duration::from_secs(5))
+        .connect(trusting(&running.ca()))
+        .await?;
+    tokio::spawn(connection);
+    Ok(client)
+}
+
+/// Connects again and again: after a crash or a restart.
+async fn connected(running: &Running, database: &DbInstance) -> tokio_postgres::Client {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        match connect(running, database, PASSWORD).await {
+            Ok(client) => return client,
+            Err(error) => assert!(Instant::now() < deadline, "{error:?}"),
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+fn folders(home: &Path) -> Vec<String> {
+    let Ok(entries) = std::fs::read_dir(home.join("databases")) else {
+        return Vec::new();
+    };
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    names.filter(|name| name.starts_with("db-")).collect()
+}
+
+fn postmaster(home: &Path) -> i32 {
+    let folder = home.join("databases").join(&folders(home)[0]);
+    let text = std::fs::read_to_string(folder.join("data/postmaster.pid")).unwrap();
+    text.lines().next().unwrap().parse().unwrap()
+}
+
+fn runs(pid: i32) -> bool {
+    std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
+}
+
+#[tokio::test]
+async fn a_database_is_a_real_server_that_speaks_tls_only() {
+    let home = tempfile::tempdir().unwrap();
+    let (running, rds) = cloud(home.path()).await;
+    let tag = Tag::builder()
+        .key("bivouac:deployment")
+        .value("x & y")
+        .build();
+    let created = creation(&rds, "Catalog-1")
+        .tags(tag.clone())
+        .send()
+        .await
+        .unwrap();
+    let created = created.db_instance().unwrap();
+    assert_eq!(created.db_instance_identifier(), Some("catalog-1"));
+    assert_eq!(
+        (created.db_instance_status(), created.endpoint()),
+        (Some("creating"), None)
+    );
+    assert_eq!(created.publicly_accessible(), Some(true));
+    assert_eq!(created.tag_list(), std::slice::from_ref(&tag));
+    assert_eq!(
+        code(creation(&rds, "catalog-1").send().await),
+        "DBInstanceAlreadyExists"
+    );
+    let early = rds
+        .delete_db_instance()
+        .db_instance_identifier("catalog-1")
+        .skip_final_snapshot(true)
+        .send()
+        .await;
+    assert_eq!(code(early), "InvalidDBInstanceState");
+
+    let (database, seen) = until(&rds, "catalog-1", "available").await;
+    assert_eq!(seen, ["creating"]);
+    let address = database.endpoint().unwrap().address().unwrap().to_owned();
+    assert!(address.starts_with("127.77."), "{address}");
+    let sql = connect(&running, &database, PASSWORD).await.unwrap();
+    sql.batch_execute("CREATE TABLE photo (key text PRIMARY KEY); INSERT INTO photo VALUES ('é')")
+        .await
+        .unwrap();
+    let row = sql
+        .query_one(
+            "SELECT rolsuper, rolcreatedb, rolcreaterole, pg_get_userbyid(datdba) = 'bivouac', current_setting('fsync')
+             FROM pg_roles, pg_database WHERE rolname = 'bivouac' AND datname = 'catalog'",
+            &[],
+        )
+        .await
+        .unwrap();
+    let flags: Vec<bool> = (0..4).map(|column| row.get(column)).collect();
+    assert_eq!(
+        (flags.as_slice(), row.get::<_, &str>(4)),
+        (&[false, true, true, true][..], "on")
+    );
+    let version: String = sql
+        .query_one("SHOW server_version", &[])
+        .await
+        .unwrap()
+        .get(0);
+    assert!(
+        version.starts_with(database.engine_version().unwrap()),
+        "{version}"
+    );
+
+    assert!(
+        connect(&running, &database, "wrong-password")
+            .await
+            .is_err()
+    );
+    let plain =
+        format!("host={address} user=bivouac password={PASSWORD} dbname=catalog sslmode=disable");
+    let refused = tokio_postgres::connect(&plain.replace(PASSWORD, "x"), tokio_postgres::NoTls)
+        .await
+        .err()
+        .unwrap();
+    let message = refused.as_db_error().unwrap().message().to_owned();
+    assert!(
+        message.contains("no pg_hba.conf entry") && message.contains("no encryption"),
+        "{message}"
+    );
+    let stranger = rcgen::generate_simple_self_signed(["x".to_owned()]).unwrap();
+    let other = home.path().join("other.pem");
+    std::fs::write(&other, stranger.cert.pem()).unwrap();
+    let mut config = tokio_postgres::Config::new();
+    config
+        .host(&address)
+        .user("bivouac")
+        .password(PASSWORD)
+        .ssl_mode(tokio_postgres::config::SslMode::Require);
+    assert!(config.connect(trusting(&other)).await.is_err());
+
+    drop(sql);
+    let pid = postmaster(home.path());
+    delete(&rds, "catalog-1").await;
+    assert!(!runs(pid));
+    assert!(folders(home.path()).is_empty());
+    running.shutdown().await;
+}
+
+#[tokio::test]
+async fn two_databases_live_side_by_side_and_through_a_restart() {
+    let home = tempfile::tempdir().unwrap();
+    let (running, rds) = cloud(home.path()).await;
+    for name in ["one", "two"] {
+        creation(&rds, name)
+            .backup_retention_period(1)
+            .send()
+            .await
+            .unwrap();
+    }
+    let (one, seen) = until(&rds, "one", "available").await;
+    assert!(
+        seen.iter()
+            .all(|state| state == "creating" || state == "backing-up"),
+        "{seen:?}"
+    );
+    let (two, _) = until(&rds, "two", "available").await;
+    assert_ne!(
+        one.endpoint().unwrap().address(),
+        two.endpoint().unwrap().address()
+    );
+    for (database, value) in [(&one, "1"), (&two, "2")] {
+        let sql = connect(&running, database, PASSWORD).await.unwrap();
+        sql.batch_execute(&format!(
+            "CREATE TABLE t (v text); INSERT INTO t VALUES ('{value}')"
+        ))
+        .await
+        .unwrap();
+    }
+    let pid = postmaster(home.path());
+    running.shutdown().await;
+    assert!(!runs(pid));
+
+    let (running, rds) = cloud(home.path()).await;
+    for (name, before, value) in [("one", &one, "1"), ("two", &two, "2")] {
+        let (after, _) = until(&rds, name, "available").await;
+        assert_eq!(after.endpoint(), before.endpoint());
+        let sql = connected(&running, &after).await;
+        assert_eq!(
+            sql.query_one("SELECT v FROM t", &[])
+                .await
+                .unwrap()
+                .get::<_, String>(0),
+            value
+        );
+        drop(sql);
+        delete(&rds, name).await;
+    }
+    assert!(folders(home.path()).is_empty());
+    running.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_killed_server_comes_back_with_what_was_committed() {
+    let home = tempfile::tempdir().unwrap();
+    let (running, rds) = cloud(home.path()).await;
+    creation(&rds, "db").send().await.unwrap();
+    let (database, _) = until(&rds, "db", "available").await;
+    let sql = connect(&running, &database, PASSWORD).await.unwrap();
+    sql.batch_execute("CREATE TABLE t (v int); INSERT INTO t VALUES (42)")
+        .await
+        .unwrap();
+    let pid = postmaster(home.path());
+    nix::sys::signal::kill(
+        nix::unistd::Pid::from_raw(pid),
+        nix::sys::signal::Signal::SIGKILL,
+    )
+    .unwrap();
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while runs(pid) {
+        assert!(Instant::now() < deadline);
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let sql = connected(&running, &database).await;
+    assert_eq!(
+        sql.query_one("SELECT v FROM t", &[])
+            .await
+            .unwrap()
+            .get::<_, i32>(0),
+        42
+    );
+    drop(sql);
+    let pid = postmaster(home.path());
+    // As a crash of localcloud would: nothing is stopped in order.
+    drop(running);
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while runs(pid) {
+        assert!(Instant::now() < deadline, "the server outlives localcloud");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_database_is_modified_stopped_and_started() {
+    let home = tempfile::tempdir().unwrap();
+    let (running, rds) = cloud(home.path()).await;
+    creation(&rds, "db").send().await.unwrap();
+    let (database, _) = until(&rds, "db", "available").await;
+
+    let modify = || rds.modify_db_instance().db_instance_identifier("db");
+    modify()
+        .allocated_storage(40)
+        .backup_retention_period(3)
+        .send()
+        .await
+        .unwrap();
+    let waiting = describe(&rds, "db").await;
+    let pending = waiting.pending_modified_values().unwrap();
+    assert_eq!(
+        (waiting.allocated_storage(), pending.allocated_storage()),
+        (Some(20), Some(40))
+    );
+    modify()
+        .allocated_storage(40)
+        .backup_retention_period(3)
+        .apply_immediately(true)
+        .send()
+        .await
+        .unwrap();
+    let now = describe(&rds, "db").await;
+    assert_eq!(
+        (now.allocated_storage(), now.backup_retention_period()),
+        (Some(40), Some(3))
+    );
+    assert_eq!(
+        now.pending_modified_values().unwrap().allocated_storage(),
+        None
+    );
+    assert_eq!(
+        code(modify().allocated_storage(30).send().await),
+        "InvalidParameterValue"
+    );
+
+    modify()
+        .master_user_password("another-password")
+        .send()
+        .await
+        .unwrap();
+    until(&rds, "db", "available").await;
+    assert!(connect(&running, &database, PASSWORD).await.is_err());
+    connect(&running, &database, "another-password")
+        .await
+        .unwrap();
+
+    let pid = postmaster(home.path());
+    rds.stop_db_instance()
+        .db_instance_identifier("db")
+        .send()
+        .await
+        .unwrap();
+    until(&rds, "db", "stopped").await;
+    assert!(!runs(pid));
+    rds.start_db_instance()
+        .db_instance_identifier("db")
+        .send()
+        .await
+        .unwrap();
+    until(&rds, "db", "available").await;
+    connect(&running, &database, "another-password")
+        .await
+        .unwrap();
+
+    let remove = || rds.delete_db_instance().db_instance_identifier("db");
+    assert_eq!(code(remove().send().await), "InvalidParameterCombination");
+    modify().deletion_protection(true).send().await.unwrap();
+    assert_eq!(
+        code(remove().skip_final_snapshot(true).send().await),
+        "InvalidParameterCombination"
+    );
+    modify().deletion_protection(false).send().await.unwrap();
+    remove().skip_final_snapshot(true).send().await.unwrap();
+    gone(&rds, "db").await;
+    assert_eq!(
+        code(remove().skip_final_snapshot(true).send().await),
+        "DBInstanceNotFound"
+    );
+    running.shutdown().await;
+}
+
+#[tokio::test]
+async fn on_paper_nothing_runs_and_all_is_told() {
+    let home = tempfile::tempdir().unwrap();
+    let running = localcloud::start(Options::paper(home.path()))
+        .await
+        .unwrap();
+    let rds = client(&running);
+    for n in 0..25 {
+        creation(&rds, &format!("db-{n:02}")).send().await.unwrap();
+    }
+    let mut names = Vec::new();
+    let mut pages = rds
+        .describe_db_instances()
+        .max_records(20)
+        .into_paginator()
+        .send();
+    while let Some(page) = pages.next().await {
+        names.extend(
+            page.unwrap()
+                .db_instances()
+                .iter()
+                .map(|found| found.db_instance_identifier().unwrap().to_owned()),
+        );
+    }
+    assert_eq!(names.len(), 25);
+    assert!(names.is_sorted());
+    assert_eq!(
+        code(rds.describe_db_instances().max_records(5).send().await),
+        "InvalidParameterValue"
+    );
+    assert_eq!(
+        code(
+            rds.describe_db_instances()
+                .db_instance_identifier("none")
+                .send()
+                .await
+        ),
+        "DBInstanceNotFound"
+    );
+    assert_eq!(
+        code(creation(&rds, "x").allocated_storage(5).send().await),
+        "InvalidParameterValue"
+    );
+    assert_eq!(
+        code(
+            creation(&rds, "x")
+                .vpc_security_group_ids("sg-none")
+                .send()
+                .await
+        ),
+        "InvalidParameterValue"
+    );
+
+    let (database, _) = until(&rds, "db-00", "available").await;
+    let arn = database.db_instance_arn().unwrap();
+    let tag = |key: &str| Tag::builder().key(key).value("v").build();
+    rds.add_tags_to_resource()
+        .resource_name(arn)
+        .tags(tag("a"))
+        .tags(tag("b"))
+        .send()
+        .await
+        .unwrap();
+    rds.remove_tags_from_resource()
+        .resource_name(arn)
+        .tag_keys("a")
+        .send()
+        .await
+        .unwrap();
+    let tags = rds
+        .list_tags_for_resource()
+        .resource_name(arn)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(tags.tag_list(), [tag("b")]);
+    let missing = rds
+        .list_tags_for_resource()
+        .resource_name(arn.replace("db-00", "none"))
+        .send()
+        .await;
+    assert_eq!(code(missing), "DBInstanceNotFound");
+
+    let versions = rds
+        .describe_db_engine_versions()
+        .engine("postgres")
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(
+        versions.db_engine_versions()[0].engine_version(),
+        database.engine_version()
+    );
+    let options = rds
+        .describe_orderable_db_instance_options()
+        .engine("postgres")
+        .db_instance_class("db.t4g.micro");
+    let options = options.send().await.unwrap();
+    let zones = options.orderable_db_instance_options()[0].availability_zones();
+    assert_eq!(zones.len(), 2);
+    assert!(
+        rds.describe_db_snapshots()
+            .send()
+            .await
+            .unwrap()
+            .db_snapshots()
+            .is_empty()
+    );
+    assert!(
+        rds.describe_db_subnet_groups()
+            .send()
+            .await
+            .unwrap()
+            .db_subnet_groups()
+            .is_empty()
+    );
+    assert!(
+        rds.describe_db_parameter_groups()
+            .send()
+            .await
+            .unwrap()
+            .db_parameter_groups()
+            .is_empty()
+    );
+    let backups = rds
+        .describe_db_instance_automated_backups()
+        .send()
+        .await
+        .unwrap();
+    assert!(backups.db_instance_automated_backups().is_empty());
+    assert_eq!(
+        code(rds.describe_db_clusters().send().await),
+        "InvalidAction"
+    );
+    for name in names {
+        until(&rds, &name, "available").await;
+        delete(&rds, &name).await;
+    }
+    running.shutdown().await;
+}
