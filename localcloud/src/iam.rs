@@ -1,23 +1,38 @@
-//! IAM: roles, their inline policies, instance profiles.
+//! IAM: roles, their inline policies, instance profiles. Policies are kept and checked for form.
+
+mod model;
+mod policy;
+mod profiles;
+mod roles;
 
 use std::sync::Arc;
+
+use http::StatusCode;
 
 use crate::StartError;
 use crate::auth::Caller;
 use crate::context::Context;
-use crate::wire::{ApiError, Params};
+use crate::state::Document;
+use crate::wire::{ApiError, Params, Xml};
+use model::{Account, Tags};
+
+const MOST_TAGS: usize = 50;
 
 /// The roles and instance profiles of an account.
 #[derive(Debug)]
-pub struct Iam {}
+pub struct Iam {
+    context: Arc<Context>,
+    state: Document<Account>,
+}
 
 impl Iam {
     /// Opens the service on the state that is on disk.
     ///
     /// # Errors
     /// The state cannot be read.
-    pub fn open(_context: Arc<Context>) -> Result<Self, StartError> {
-        Ok(Self {})
+    pub fn open(context: Arc<Context>) -> Result<Self, StartError> {
+        let state = context.state.document("iam")?;
+        Ok(Self { context, state })
     }
 
     /// Answers a call with what belongs inside `<ActionResult>`.
@@ -25,11 +40,221 @@ impl Iam {
     /// # Errors
     /// What IAM answers in that case.
     pub fn call(&self, _caller: &Caller, params: &Params) -> Result<String, ApiError> {
-        Err(ApiError::invalid_action(params.action()?))
+        match params.action()? {
+            "CreateRole" => self.create_role(params),
+            "GetRole" => self.get_role(params),
+            "ListRoles" => self.list_roles(params),
+            "DeleteRole" => self.delete_role(params),
+            "UpdateAssumeRolePolicy" => self.update_assume_role_policy(params),
+            "PutRolePolicy" => self.put_role_policy(params),
+            "GetRolePolicy" => self.get_role_policy(params),
+            "ListRolePolicies" => self.list_role_policies(params),
+            "DeleteRolePolicy" => self.delete_role_policy(params),
+            "ListAttachedRolePolicies" => self.list_attached_role_policies(params),
+            "TagRole" => self.tag_role(params),
+            "UntagRole" => self.untag_role(params),
+            "ListRoleTags" => self.list_role_tags(params),
+            "CreateInstanceProfile" => self.create_instance_profile(params),
+            "GetInstanceProfile" => self.get_instance_profile(params),
+            "ListInstanceProfiles" => self.list_instance_profiles(params),
+            "ListInstanceProfilesForRole" => self.list_instance_profiles_for_role(params),
+            "AddRoleToInstanceProfile" => self.add_role_to_instance_profile(params),
+            "RemoveRoleFromInstanceProfile" => self.remove_role_from_instance_profile(params),
+            "DeleteInstanceProfile" => self.delete_instance_profile(params),
+            "TagInstanceProfile" => self.tag_instance_profile(params),
+            "UntagInstanceProfile" => self.untag_instance_profile(params),
+            "ListInstanceProfileTags" => self.list_instance_profile_tags(params),
+            other => Err(ApiError::invalid_action(other)),
+        }
     }
 
     /// What is left, one line each.
     pub fn remaining(&self) -> Vec<String> {
-        Vec::new()
+        self.state.read(|account| {
+            let roles = account.roles.keys().map(|name| format!("iam: role {name}"));
+            let profiles = account
+                .profiles
+                .keys()
+                .map(|name| format!("iam: instance profile {name}"));
+            roles.chain(profiles).collect()
+        })
     }
+
+    /// ARN and id of the instance profile with that name.
+    pub fn profile_named(&self, name: &str) -> Option<(String, String)> {
+        self.state.read(|account| {
+            let profile = account.profiles.get(name)?;
+            Some((profile.arn.clone(), profile.id.clone()))
+        })
+    }
+
+    /// ARN and id of the instance profile with that ARN.
+    pub fn profile_with_arn(&self, arn: &str) -> Option<(String, String)> {
+        self.state.read(|account| {
+            let profile = account
+                .profiles
+                .values()
+                .find(|profile| profile.arn == arn)?;
+            Some((profile.arn.clone(), profile.id.clone()))
+        })
+    }
+
+    /// Name and id of the role in the instance profile with that id. A profile that was deleted and
+    /// made again under its old name has another id.
+    pub fn role_in_profile(&self, profile_id: &str) -> Option<(String, String)> {
+        self.state.read(|account| {
+            let profile = account
+                .profiles
+                .values()
+                .find(|profile| profile.id == profile_id)?;
+            let role = account.roles.get(profile.role.as_ref()?)?;
+            Some((role.name.clone(), role.id.clone()))
+        })
+    }
+
+    fn account(&self) -> &str {
+        self.context.account()
+    }
+}
+
+/// No such thing: 404, unlike in other services.
+fn no_such_entity(kind: &str, name: &str) -> ApiError {
+    ApiError::with_status(
+        StatusCode::NOT_FOUND,
+        "NoSuchEntity",
+        format!("The {kind} with name {name} cannot be found."),
+    )
+}
+
+fn already_exists(kind: &str, name: &str) -> ApiError {
+    ApiError::with_status(
+        StatusCode::CONFLICT,
+        "EntityAlreadyExists",
+        format!("{kind} with name {name} already exists."),
+    )
+}
+
+fn delete_conflict(message: &str) -> ApiError {
+    ApiError::with_status(StatusCode::CONFLICT, "DeleteConflict", message)
+}
+
+fn limit_exceeded(message: impl Into<String>) -> ApiError {
+    ApiError::with_status(StatusCode::CONFLICT, "LimitExceeded", message)
+}
+
+fn validation(message: impl Into<String>) -> ApiError {
+    ApiError::new("ValidationError", message)
+}
+
+/// A parameter that must be there; IAM says `ValidationError` when it is not.
+fn required<'a>(params: &'a Params, name: &str) -> Result<&'a str, ApiError> {
+    params
+        .required(name)
+        .map_err(|error| validation(error.to_string()))
+}
+
+/// A name of a role (64), instance profile or policy (128).
+fn name<'a>(params: &'a Params, parameter: &str, longest: usize) -> Result<&'a str, ApiError> {
+    let value = required(params, parameter)?;
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "_+=,.@-".contains(c);
+    if value.len() > longest || !value.chars().all(allowed) {
+        let shown: String = value.chars().take(150).collect();
+        return Err(validation(format!(
+            "The specified value for {parameter} is invalid: {shown:?}. It must be 1 to {longest} of alphanumeric characters and +=,.@_-"
+        )));
+    }
+    Ok(value)
+}
+
+/// The path of a new role or profile; `/` if none is given.
+fn path(params: &Params) -> Result<String, ApiError> {
+    let path = params.get("Path").unwrap_or("/");
+    let printable = path.bytes().all(|byte| (0x21..=0x7e).contains(&byte));
+    if !path.starts_with('/') || !path.ends_with('/') || path.len() > 512 || !printable {
+        return Err(validation(
+            "The specified value for path is invalid. It must begin and end with / and contain only alphanumeric characters and/or / characters.",
+        ));
+    }
+    Ok(path.to_owned())
+}
+
+fn tags(params: &Params) -> Result<Tags, ApiError> {
+    let mut tags = Tags::new();
+    for tag in params.structures("Tags") {
+        let key = required(&tag, "Key")?;
+        let value = tag.get("Value").unwrap_or_default();
+        let allowed = |c: char| c.is_alphanumeric() || "_.:/=+-@ ".contains(c);
+        if key.chars().count() > 128
+            || value.chars().count() > 256
+            || !key.chars().chain(value.chars()).all(allowed)
+        {
+            return Err(validation(format!(
+                "The tag {key:?} is invalid: keys up to 128, values up to 256 of letters, digits, spaces and _.:/=+-@"
+            )));
+        }
+        if key.to_ascii_lowercase().starts_with("aws:") {
+            return Err(ApiError::new(
+                "InvalidInput",
+                "Tag keys beginning with aws: are reserved.",
+            ));
+        }
+        if tags.insert(key.to_owned(), value.to_owned()).is_some() {
+            return Err(ApiError::new(
+                "InvalidInput",
+                "Duplicate tag keys found. Please note that Tag keys are case insensitive.",
+            ));
+        }
+    }
+    check_tag_count(&tags)?;
+    Ok(tags)
+}
+
+fn check_tag_count(tags: &Tags) -> Result<(), ApiError> {
+    if tags.len() > MOST_TAGS {
+        return Err(limit_exceeded(format!(
+            "The number of tags has reached the maximum limit of {MOST_TAGS}."
+        )));
+    }
+    Ok(())
+}
+
+fn write_tags(xml: &mut Xml, tags: &Tags) {
+    xml.list("Tags", "member", tags, |xml, (key, value)| {
+        xml.text("Key", key).text("Value", value);
+    });
+}
+
+/// A list with `Marker` and `MaxItems`, as every List call has it.
+fn write_page<T>(
+    xml: &mut Xml,
+    list: &str,
+    all: Vec<T>,
+    params: &Params,
+    write: impl FnMut(&mut Xml, T),
+) -> Result<(), ApiError> {
+    let start = match params.get("Marker") {
+        None => 0,
+        Some(marker) => marker
+            .strip_prefix("after-")
+            .and_then(|number| number.parse::<usize>().ok())
+            .ok_or_else(|| validation("The marker is not one of this service."))?,
+    };
+    let most = params.integer("MaxItems")?.unwrap_or(100);
+    if !(1..=1000).contains(&most) {
+        return Err(validation("MaxItems must be between 1 and 1000."));
+    }
+    let most = usize::try_from(most).unwrap_or(1000);
+    let end = start.saturating_add(most);
+    let more = end < all.len();
+    xml.list(
+        list,
+        "member",
+        all.into_iter().skip(start).take(most),
+        write,
+    )
+    .text("IsTruncated", more);
+    if more {
+        xml.text("Marker", format!("after-{end}"));
+    }
+    Ok(())
 }

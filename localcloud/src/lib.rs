@@ -10,6 +10,9 @@ pub mod ec2;
 pub mod guard;
 pub mod home;
 pub mod iam;
+pub mod imds;
+pub mod init;
+pub mod machines;
 pub mod network;
 pub mod rds;
 pub mod s3;
@@ -19,6 +22,7 @@ pub mod sts;
 pub mod wire;
 
 mod endpoint;
+mod process;
 mod start;
 
 pub use endpoint::EndpointFile;

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use localcloud::guard::GuardArguments;
+use localcloud::init::InitArguments;
 use localcloud::{MachineKind, Options};
 
 /// A small AWS for the laptop: instances are processes, databases PostgreSQL servers, buckets files.
@@ -18,6 +20,12 @@ struct Arguments {
 enum Command {
     /// Serve until stopped (Ctrl-C, SIGTERM, or POST /_localcloud/shutdown)
     Serve(Serve),
+    /// First process of an instance; localcloud runs it
+    #[command(hide = true)]
+    Init(InitArguments),
+    /// Runs a program that ends with localcloud; localcloud runs it
+    #[command(hide = true)]
+    Guard(GuardArguments),
 }
 
 #[derive(Args)]
@@ -33,9 +41,11 @@ struct Serve {
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Serve(arguments) => serve(arguments),
+        Command::Init(arguments) => init_or_guard(localcloud::init::run(arguments)),
+        Command::Guard(arguments) => init_or_guard(localcloud::guard::run(&arguments)),
     };
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("localcloud: {}", with_causes(error.as_ref()));
             ExitCode::FAILURE
@@ -43,7 +53,15 @@ fn main() -> ExitCode {
     }
 }
 
-type Outcome = Result<(), Box<dyn std::error::Error>>;
+type Outcome = Result<ExitCode, Box<dyn std::error::Error>>;
+
+/// There is one of these for each instance and database: one thread each is plenty.
+fn init_or_guard(run: impl Future<Output = std::io::Result<ExitCode>>) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    Ok(runtime.block_on(run)?)
+}
 
 #[tokio::main]
 async fn serve(arguments: Serve) -> Outcome {
@@ -76,7 +94,7 @@ async fn serve(arguments: Serve) -> Outcome {
         () = running.stopping() => {}
     }
     running.shutdown().await;
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }
 
 fn with_causes(error: &dyn std::error::Error) -> String {

@@ -148,6 +148,15 @@ impl Network {
         Ok(self.address(host))
     }
 
+    /// How many addresses of a zone can still be given out.
+    pub fn free(&self, zone: Zone) -> usize {
+        let (first, end) = zone.hosts();
+        let leases = self.lock();
+        (first..=end)
+            .filter(|host| !leases.taken.contains(host))
+            .count()
+    }
+
     /// Marks an address known from the state as given out.
     pub fn reserve(&self, address: Ipv4Addr) {
         self.lock().taken.insert(address.octets()[3]);

@@ -3,6 +3,11 @@
 
 pub mod binary;
 pub mod blueprint;
+pub mod destroy;
+pub mod inventory;
+pub mod known;
 pub mod names;
+pub mod plan;
 pub mod policy;
+pub mod settings;
 pub mod user_data;

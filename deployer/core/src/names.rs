@@ -31,7 +31,9 @@ pub enum NameProblem {
         most: usize,
     },
     /// A character that one of the AWS names made from it would refuse.
-    #[error("`{0}` is not a name: use lower-case letters, digits and single hyphens, a letter first")]
+    #[error(
+        "`{0}` is not a name: use lower-case letters, digits and single hyphens, a letter first"
+    )]
     Alphabet(String),
 }
 
@@ -40,7 +42,9 @@ fn check(name: String, least: usize, most: usize) -> Result<String, NameProblem>
     if length > most {
         return Err(NameProblem::TooLong { name, length, most });
     }
-    let alphabet = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    let alphabet = name
+        .bytes()
+        .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
     let starts = name.bytes().next().is_some_and(|b| b.is_ascii_lowercase());
     if length < least || !alphabet || !starts || name.ends_with('-') || name.contains("--") {
         return Err(NameProblem::Alphabet(name));
@@ -114,6 +118,18 @@ pub enum Kind {
 }
 
 impl Kind {
+    /// Every kind.
+    pub const ALL: [Kind; 8] = [
+        Kind::SecurityGroup,
+        Kind::Role,
+        Kind::Database,
+        Kind::Bucket,
+        Kind::Image,
+        Kind::Builder,
+        Kind::Instance,
+        Kind::Pool,
+    ];
+
     /// The kind's name in tags and output, for example `security-group`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -145,12 +161,38 @@ impl fmt::Display for ResourceId {
     }
 }
 
+/// Why a text is not a [`ResourceId`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a kind and a name, as in instance/manager")]
+pub struct NotAResource(String);
+
+impl std::str::FromStr for ResourceId {
+    type Err = NotAResource;
+
+    fn from_str(text: &str) -> Result<Self, NotAResource> {
+        let parse = || {
+            let (kind, name) = text.split_once('/')?;
+            let kind = Kind::ALL.into_iter().find(|k| k.as_str() == kind)?;
+            Some(ResourceId {
+                kind,
+                name: name.parse().ok()?,
+            })
+        };
+        parse().ok_or_else(|| NotAResource(text.to_owned()))
+    }
+}
+
 /// The tag that names the deployment.
 pub const TAG_DEPLOYMENT: &str = "bivouac:deployment";
 /// The tag that names the resource, see [`ResourceId`].
 pub const TAG_RESOURCE: &str = "bivouac:resource";
 /// The tag on an instance that holds the hash of the settings it was given.
 pub const TAG_SETTINGS: &str = "bivouac:settings";
+
+/// The tag on an instance that holds the hash of the programs it was launched with.
+pub const TAG_PROGRAMS: &str = "bivouac:programs";
+/// The tag on an image that names the base image it was made from.
+pub const TAG_BASE: &str = "bivouac:base";
 
 /// Where a deployment lives, and the names that its resources get there. IAM and bucket names are
 /// global and image names are shared by an account, so each carries a hash of all three.
@@ -195,7 +237,11 @@ impl Scope {
     /// The name of an image made from inputs with that hash (hexadecimal, the first 12 are used).
     #[must_use]
     pub fn image_name(&self, name: &ResourceName, inputs: &str) -> String {
-        format!("{}-{name}-{}", self.prefix(), inputs.get(..12).unwrap_or(inputs))
+        format!(
+            "{}-{name}-{}",
+            self.prefix(),
+            inputs.get(..12).unwrap_or(inputs)
+        )
     }
 
     /// The IAM path of the deployment's roles and profiles.
@@ -230,7 +276,18 @@ mod tests {
 
     #[test]
     fn names_that_some_aws_name_would_refuse_are_refused() {
-        for bad in ["", "a", "A-b", "1ab", "a--b", "ab-", "a_b", "a b", "ä-b", "a234567890123456789012345"] {
+        for bad in [
+            "",
+            "a",
+            "A-b",
+            "1ab",
+            "a--b",
+            "ab-",
+            "a_b",
+            "a b",
+            "ä-b",
+            "a234567890123456789012345",
+        ] {
             assert!(bad.parse::<DeploymentName>().is_err(), "{bad}");
         }
         assert!("elastic-cache".parse::<DeploymentName>().is_ok());
@@ -243,7 +300,13 @@ mod tests {
             region: region.into(),
             deployment: "elastic-cache".parse().unwrap(),
         };
-        assert_ne!(scope("1", "us-east-1").hash8(), scope("1", "us-west-2").hash8());
-        assert_ne!(scope("1", "us-east-1").hash8(), scope("2", "us-east-1").hash8());
+        assert_ne!(
+            scope("1", "us-east-1").hash8(),
+            scope("1", "us-west-2").hash8()
+        );
+        assert_ne!(
+            scope("1", "us-east-1").hash8(),
+            scope("2", "us-east-1").hash8()
+        );
     }
 }

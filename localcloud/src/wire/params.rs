@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use sha2::{Digest as _, Sha256};
+
 use super::ParameterError;
 
 /// Most parameters one request may have; a generous multiple of what any action takes.
@@ -172,6 +174,30 @@ impl Params {
     /// Names given directly below this one.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.children.keys().map(String::as_str)
+    }
+
+    /// Hash of everything given except some names at the top: equal for requests that ask the same.
+    pub fn fingerprint(&self, except: &[&str]) -> String {
+        let mut hash = Sha256::new();
+        for (name, child) in &self.children {
+            if !except.contains(&name.as_str()) {
+                child.hash_into(&mut hash);
+            }
+        }
+        hex::encode(hash.finalize())
+    }
+
+    fn hash_into(&self, hash: &mut Sha256) {
+        if let Some(value) = &self.value {
+            // Lengths first, so that no two different requests give the same bytes.
+            for part in [&self.path, value] {
+                hash.update(part.len().to_be_bytes());
+                hash.update(part);
+            }
+        }
+        for child in self.children.values() {
+            child.hash_into(hash);
+        }
     }
 
     /// A name here as the caller wrote it, with everything above it.

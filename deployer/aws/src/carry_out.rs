@@ -1,0 +1,200 @@
+//! Carries out one step of a plan. Every action may be begun again after it was cut off: it finds
+//! what it had made by name or tag.
+
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use deployer_core::blueprint::Blueprint;
+use deployer_core::inventory::Ground;
+use deployer_core::known::Known;
+use deployer_core::names::{Kind, ResourceId, Scope, TAG_DEPLOYMENT, TAG_RESOURCE};
+use deployer_core::plan::Action;
+use deployer_core::settings::{NotYet, Sources, home_bucket};
+
+use crate::account::Account;
+use crate::error::AwsError;
+use crate::progress::Progress;
+
+mod databases;
+mod images;
+mod instances;
+mod published;
+mod roles;
+pub mod secrets;
+mod security_groups;
+
+/// The name of the one inline policy that a role of ours has.
+pub(crate) const POLICY_NAME: &str = "bivouac";
+
+/// A deployment that is being built: the account, what is asked for, and what it has come to.
+#[derive(Debug)]
+pub struct Site {
+    /// The account.
+    pub account: Account,
+    /// The deployment's names.
+    pub scope: Scope,
+    /// What is asked for.
+    pub blueprint: Blueprint,
+    /// What it is built on.
+    pub ground: Ground,
+    /// The folder that holds our programs.
+    pub programs: PathBuf,
+    known: Mutex<Known>,
+}
+
+impl Site {
+    /// A site on which `known` exists already.
+    #[must_use]
+    pub fn new(
+        account: Account,
+        scope: Scope,
+        blueprint: Blueprint,
+        ground: Ground,
+        programs: PathBuf,
+        known: Known,
+    ) -> Site {
+        Site {
+            account,
+            scope,
+            blueprint,
+            ground,
+            programs,
+            known: Mutex::new(known),
+        }
+    }
+
+    /// What exists by now.
+    #[must_use]
+    pub fn known(&self) -> Known {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn learn(&self, add: impl FnOnce(&mut Known)) {
+        add(&mut self.lock());
+    }
+
+    fn home_bucket(&self) -> Result<String, NotYet> {
+        home_bucket(&self.blueprint, &self.lock()).map(str::to_owned)
+    }
+
+    /// Hands the sources of the settings documents, as far as things exist, to `read`.
+    ///
+    /// # Errors
+    /// Whatever `read` answers.
+    pub fn with_sources<T>(
+        &self,
+        read: impl FnOnce(Sources<'_>) -> Result<T, NotYet>,
+    ) -> Result<T, NotYet> {
+        let known = self.known();
+        read(Sources {
+            scope: &self.scope,
+            blueprint: &self.blueprint,
+            ground: &self.ground,
+            known: &known,
+            database_ca: &self.account.target.database_ca,
+        })
+    }
+
+    /// The two tags that every resource of ours carries.
+    fn tags(
+        &self,
+        kind: Kind,
+        name: &deployer_core::names::ResourceName,
+    ) -> [(&'static str, String); 2] {
+        let resource = ResourceId {
+            kind,
+            name: name.clone(),
+        };
+        [
+            (TAG_DEPLOYMENT, self.scope.deployment.to_string()),
+            (TAG_RESOURCE, resource.to_string()),
+        ]
+    }
+
+    /// Carries out one action, and answers with the id of what it made, where it made something.
+    ///
+    /// # Errors
+    /// The call that failed, or the state that was not reached.
+    pub async fn carry_out(
+        &self,
+        action: &Action,
+        progress: &Progress,
+    ) -> Result<Option<String>, AwsError> {
+        match action {
+            Action::CreateBucket { resource, name } => {
+                crate::stored::create(&self.account, &self.scope, resource, name).await?;
+                self.learn(|k| drop(k.buckets.insert(resource.clone(), name.clone())));
+                Ok(Some(name.clone()))
+            }
+            Action::WriteSecrets => self.write_secrets().await.map(|()| None),
+            Action::CreateSecurityGroup {
+                resource,
+                name,
+                vpc,
+            } => self
+                .create_security_group(resource, name, vpc)
+                .await
+                .map(Some),
+            Action::ChangeRules {
+                resource,
+                add,
+                remove,
+            } => self
+                .change_rules(resource, add, remove)
+                .await
+                .map(|()| None),
+            Action::CompleteRole {
+                resource,
+                name,
+                policy,
+            } => self
+                .complete_role(resource, name, policy)
+                .await
+                .map(|()| Some(name.clone())),
+            Action::UploadProgram { name, sha256 } => {
+                self.upload_program(name, sha256).await.map(|()| None)
+            }
+            Action::CreateDatabase { resource, id } => {
+                self.create_database(resource, id).await?;
+                self.await_database(resource, id, progress)
+                    .await
+                    .map(|()| Some(id.clone()))
+            }
+            Action::AwaitDatabase { resource, id } => self
+                .await_database(resource, id, progress)
+                .await
+                .map(|()| None),
+            Action::BakeImage { .. } => self.bake_image(action, progress).await.map(Some),
+            Action::AwaitImage { resource, id } => self
+                .await_image(resource, id, progress)
+                .await
+                .map(|()| None),
+            Action::RemoveImage { id, snapshots } => {
+                crate::remove::image(&self.account, id, snapshots)
+                    .await
+                    .map(|()| None)
+            }
+            Action::LaunchInstance {
+                resource,
+                programs,
+                subnets,
+            } => self
+                .launch_instance(resource, programs, subnets, progress)
+                .await
+                .map(Some),
+            Action::StartInstance { id } => self.start_instance(id, progress).await.map(|()| None),
+            Action::TerminateInstance { id } => {
+                crate::remove::instances(&self.account, std::slice::from_ref(id), progress)
+                    .await
+                    .map(|()| None)
+            }
+            Action::PublishSettings { instance, pools } => {
+                self.publish_settings(instance, pools).await.map(|()| None)
+            }
+        }
+    }
+}

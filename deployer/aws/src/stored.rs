@@ -1,0 +1,349 @@
+//! Buckets and what is in them.
+
+use std::path::Path;
+use std::time::Duration;
+
+use aws_sdk_s3::presigning::PresigningConfig;
+use aws_sdk_s3::primitives::ByteStream;
+use aws_sdk_s3::types::{
+    BucketLocationConstraint, CreateBucketConfiguration, Delete, ObjectIdentifier, Tag,
+};
+use deployer_core::inventory::FoundBucket;
+use deployer_core::names::{Kind, ResourceId, ResourceName, Scope, TAG_DEPLOYMENT, TAG_RESOURCE};
+use sha2::{Digest, Sha256};
+
+use crate::account::Account;
+use crate::error::{AwsError, During, Meaning, gone_is_fine};
+
+/// What a folder of a bucket comes to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// How many objects.
+    pub objects: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// The buckets that are ours, by their hashed names.
+pub(crate) async fn buckets(
+    account: &Account,
+    scope: &Scope,
+) -> Result<Vec<FoundBucket>, AwsError> {
+    let prefix = format!("{}-", scope.prefix());
+    let mut pages = account
+        .s3
+        .list_buckets()
+        .prefix(&prefix)
+        .into_paginator()
+        .items()
+        .send();
+    let mut found = Vec::new();
+    while let Some(bucket) = pages.next().await {
+        let bucket = bucket.during("ListBuckets")?;
+        let Some(name) = bucket.name() else { continue };
+        let resource = name
+            .strip_prefix(&prefix)
+            .and_then(|rest| rest.rsplit_once('-'));
+        if let Some(Ok(resource)) = resource.map(|(r, _)| r.parse::<ResourceName>()) {
+            found.push(FoundBucket {
+                name: name.to_owned(),
+                resource,
+            });
+        }
+    }
+    Ok(found)
+}
+
+pub(crate) async fn create(
+    account: &Account,
+    scope: &Scope,
+    resource: &ResourceName,
+    name: &str,
+) -> Result<(), AwsError> {
+    let tag = |key: &str, value: String| Tag::builder().key(key).value(value).build();
+    let resource = ResourceId {
+        kind: Kind::Bucket,
+        name: resource.clone(),
+    };
+    let missing = |_| AwsError::Incomplete {
+        operation: "CreateBucket",
+        what: "tag",
+    };
+    let mut configuration = CreateBucketConfiguration::builder()
+        .tags(tag(TAG_DEPLOYMENT, scope.deployment.to_string()).map_err(missing)?)
+        .tags(tag(TAG_RESOURCE, resource.to_string()).map_err(missing)?);
+    // us-east-1 is the one region that must not be named.
+    if account.region != "us-east-1" {
+        configuration = configuration
+            .location_constraint(BucketLocationConstraint::from(account.region.as_str()));
+    }
+    let made = account
+        .s3
+        .create_bucket()
+        .bucket(name)
+        .create_bucket_configuration(configuration.build())
+        .send()
+        .await
+        .during("CreateBucket");
+    match made {
+        Err(error) if error.meaning() != Meaning::Exists => Err(error),
+        _ => Ok(()),
+    }
+}
+
+/// The keys below a prefix.
+///
+/// # Errors
+/// When the listing fails.
+pub async fn keys(account: &Account, bucket: &str, prefix: &str) -> Result<Vec<String>, AwsError> {
+    let mut pages = account
+        .s3
+        .list_objects_v2()
+        .bucket(bucket)
+        .prefix(prefix)
+        .into_paginator()
+        .send();
+    let mut found = Vec::new();
+    while let Some(page) = pages.next().await {
+        let page = page.during("ListObjectsV2")?;
+        found.extend(
+            page.contents()
+                .iter()
+                .filter_map(|o| o.key().map(str::to_owned)),
+        );
+    }
+    Ok(found)
+}
+
+/// How many objects there are below a prefix, and their bytes. A bucket that is gone has none.
+///
+/// # Errors
+/// When the listing fails.
+pub async fn tally(account: &Account, bucket: &str, prefix: &str) -> Result<Tally, AwsError> {
+    let mut pages = account
+        .s3
+        .list_objects_v2()
+        .bucket(bucket)
+        .prefix(prefix)
+        .into_paginator()
+        .send();
+    let mut tally = Tally::default();
+    while let Some(page) = pages.next().await {
+        let page = match page.during("ListObjectsV2") {
+            Err(error) if error.meaning() == Meaning::NotFound => return Ok(Tally::default()),
+            page => page?,
+        };
+        for object in page.contents() {
+            tally.objects += 1;
+            tally.bytes += object
+                .size()
+                .and_then(|s| u64::try_from(s).ok())
+                .unwrap_or_default();
+        }
+    }
+    Ok(tally)
+}
+
+/// The bytes of an object; `None` when there is none of that key.
+///
+/// # Errors
+/// When the bucket does not answer, or refuses.
+pub async fn get(account: &Account, bucket: &str, key: &str) -> Result<Option<Vec<u8>>, AwsError> {
+    let answer = account
+        .s3
+        .get_object()
+        .bucket(bucket)
+        .key(key)
+        .send()
+        .await
+        .during("GetObject");
+    match answer {
+        Err(error) if error.meaning() == Meaning::NotFound => Ok(None),
+        Err(error) => Err(error),
+        Ok(object) => {
+            let cut = |e| AwsError::Unanswered {
+                operation: "GetObject",
+                source: Box::new(e),
+            };
+            Ok(Some(object.body.collect().await.map_err(cut)?.to_vec()))
+        }
+    }
+}
+
+pub(crate) async fn put(
+    account: &Account,
+    bucket: &str,
+    key: &str,
+    body: ByteStream,
+    content_type: &str,
+) -> Result<(), AwsError> {
+    let request = account
+        .s3
+        .put_object()
+        .bucket(bucket)
+        .key(key)
+        .content_type(content_type)
+        .body(body);
+    request.send().await.during("PutObject").map(drop)
+}
+
+/// For how long a presigned URL is good.
+const PRESIGNED: Duration = Duration::from_secs(3600);
+
+pub(crate) async fn presigned_get(
+    account: &Account,
+    bucket: &str,
+    key: &str,
+) -> Result<String, AwsError> {
+    let request = account
+        .s3
+        .get_object()
+        .bucket(bucket)
+        .key(key)
+        .presigned(presigning()?)
+        .await;
+    Ok(request.during("GetObject (presigned)")?.uri().to_owned())
+}
+
+pub(crate) async fn presigned_put(
+    account: &Account,
+    bucket: &str,
+    key: &str,
+) -> Result<String, AwsError> {
+    let request = account
+        .s3
+        .put_object()
+        .bucket(bucket)
+        .key(key)
+        .presigned(presigning()?)
+        .await;
+    Ok(request.during("PutObject (presigned)")?.uri().to_owned())
+}
+
+fn presigning() -> Result<PresigningConfig, AwsError> {
+    let what = "presigning a URL".to_owned();
+    PresigningConfig::expires_in(PRESIGNED).map_err(|e| AwsError::Here {
+        what,
+        source: Box::new(e),
+    })
+}
+
+/// Empties a bucket, old versions and unfinished uploads too, and deletes it.
+pub(crate) async fn remove(account: &Account, bucket: &str) -> Result<(), AwsError> {
+    gone_is_fine(abort_uploads(account, bucket).await)?;
+    gone_is_fine(delete_versions(account, bucket).await)?;
+    let deleted = account
+        .s3
+        .delete_bucket()
+        .bucket(bucket)
+        .send()
+        .await
+        .during("DeleteBucket");
+    gone_is_fine(deleted)
+}
+
+async fn abort_uploads(account: &Account, bucket: &str) -> Result<(), AwsError> {
+    loop {
+        let page = account
+            .s3
+            .list_multipart_uploads()
+            .bucket(bucket)
+            .send()
+            .await;
+        let page = page.during("ListMultipartUploads")?;
+        for upload in page.uploads() {
+            if let (Some(key), Some(id)) = (upload.key(), upload.upload_id()) {
+                let abort = account
+                    .s3
+                    .abort_multipart_upload()
+                    .bucket(bucket)
+                    .key(key)
+                    .upload_id(id);
+                gone_is_fine(abort.send().await.during("AbortMultipartUpload"))?;
+            }
+        }
+        if page.is_truncated() != Some(true) {
+            return Ok(());
+        }
+    }
+}
+
+/// Lists from the start each time, since each page is deleted before the next is asked for.
+async fn delete_versions(account: &Account, bucket: &str) -> Result<(), AwsError> {
+    loop {
+        let page = account
+            .s3
+            .list_object_versions()
+            .bucket(bucket)
+            .send()
+            .await;
+        let page = page.during("ListObjectVersions")?;
+        let versions = page.versions().iter().map(|v| (v.key(), v.version_id()));
+        let markers = page
+            .delete_markers()
+            .iter()
+            .map(|m| (m.key(), m.version_id()));
+        let objects: Vec<ObjectIdentifier> = versions
+            .chain(markers)
+            .filter_map(|(key, version)| {
+                ObjectIdentifier::builder()
+                    .key(key?)
+                    .set_version_id(version.map(str::to_owned))
+                    .build()
+                    .ok()
+            })
+            .collect();
+        if objects.is_empty() {
+            return Ok(());
+        }
+        delete_batch(account, bucket, objects).await?;
+    }
+}
+
+async fn delete_batch(
+    account: &Account,
+    bucket: &str,
+    objects: Vec<ObjectIdentifier>,
+) -> Result<(), AwsError> {
+    let missing = |_| AwsError::Incomplete {
+        operation: "DeleteObjects",
+        what: "key",
+    };
+    let batch = Delete::builder()
+        .set_objects(Some(objects))
+        .quiet(true)
+        .build()
+        .map_err(missing)?;
+    let answer = account
+        .s3
+        .delete_objects()
+        .bucket(bucket)
+        .delete(batch)
+        .send()
+        .await;
+    let answer = answer.during("DeleteObjects")?;
+    match answer.errors().first() {
+        None => Ok(()),
+        Some(error) => Err(AwsError::Answered {
+            operation: "DeleteObjects",
+            code: error.code().unwrap_or("Unknown").to_owned(),
+            message: format!(
+                "{}: {}",
+                error.key().unwrap_or("?"),
+                error.message().unwrap_or("no message")
+            ),
+        }),
+    }
+}
+
+/// SHA-256 of a program on this machine, hexadecimal.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn program_hash(path: &Path) -> Result<String, AwsError> {
+    let bytes = std::fs::read(path).map_err(|e| AwsError::Here {
+        what: format!("reading {}", path.display()),
+        source: Box::new(e),
+    })?;
+    Ok(hex::encode(Sha256::digest(bytes)))
+}

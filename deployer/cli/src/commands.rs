@@ -1,0 +1,29 @@
+//! The commands, one file each.
+
+use crate::arguments::{Arguments, Command};
+use crate::failure::{Exit, Failure};
+
+mod down;
+mod logs;
+mod output;
+mod plan;
+mod prepare;
+mod ready;
+mod status;
+mod up;
+
+/// Runs the command that was asked for.
+pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
+    match arguments.command {
+        Command::Up(given) => up::up(&given).await,
+        Command::Plan(given) => plan::plan(&given).await,
+        Command::Down(given) => down::down(&given).await,
+        Command::Status(given) => status::status(&given).await,
+        Command::Output(given) => output::output(&given).await,
+        Command::Logs(given) => logs::logs(&given).await,
+        Command::Schema => {
+            println!("{:#}", deployer_core::blueprint::schema());
+            Ok(Exit::Done)
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! What `plan` and `up` have in common: from a file to a plan.
+
+use std::path::{Path, PathBuf};
+
+use deployer_aws::{read, stored};
+use deployer_core::blueprint::{Blueprint, Files, read as read_blueprint};
+use deployer_core::inventory::Ground;
+use deployer_core::known::Known;
+use deployer_core::names::Scope;
+use deployer_core::plan::{Plan, Programs, Situation, plan};
+
+use crate::failure::Failure;
+use crate::session::Session;
+
+/// All that a plan was made from, and the plan.
+pub(super) struct Prepared {
+    pub(super) scope: Scope,
+    pub(super) ground: Ground,
+    pub(super) plan: Plan,
+}
+
+/// The files that a blueprint names, beside it.
+struct Beside(PathBuf);
+
+impl Files for Beside {
+    fn read(&self, name: &str) -> std::io::Result<Vec<u8>> {
+        std::fs::read(self.0.join(name))
+    }
+}
+
+/// Reads and checks a blueprint. Nothing was called and nothing was made when this fails.
+pub(super) fn blueprint(path: &Path) -> Result<Blueprint, Failure> {
+    let bytes = std::fs::read(path).map_err(|source| Failure::Unreadable {
+        path: path.to_owned(),
+        source,
+    })?;
+    let folder = path.parent().map(Path::to_owned).unwrap_or_default();
+    read_blueprint(&path.display().to_string(), &bytes, &Beside(folder)).map_err(Failure::Blueprint)
+}
+
+/// Reads what there is, and plans.
+pub(super) async fn prepare(
+    session: &Session,
+    blueprint: &Blueprint,
+    programs: &Programs,
+) -> Result<Prepared, Failure> {
+    let account = &session.account;
+    let scope = account.scope(blueprint.name.clone());
+    let looking = || Failure::aws(format!("looking at {} in {}", account.id, account.region));
+    let (inventory, ground) = tokio::try_join!(
+        read::inventory(account, &scope),
+        read::ground(account, blueprint)
+    )
+    .map_err(looking())?;
+    let known = Known::from_inventory(&inventory);
+    let keys = match deployer_core::settings::home_bucket(blueprint, &known) {
+        Ok(bucket) => kept(session, bucket).await?,
+        Err(_) => Vec::new(),
+    };
+    let plan = plan(&Situation {
+        scope: &scope,
+        blueprint,
+        inventory: &inventory,
+        ground: &ground,
+        programs,
+        stored: &keys,
+        database_ca: &account.target.database_ca,
+        dice: &dice(),
+    });
+    Ok(Prepared {
+        scope,
+        ground,
+        plan,
+    })
+}
+
+/// What of ours the home bucket holds; photos are not looked at, there may be many.
+async fn kept(session: &Session, bucket: &str) -> Result<Vec<String>, Failure> {
+    let mut keys = Vec::new();
+    for prefix in ["artifacts/", "settings/", "secrets/"] {
+        let found = stored::keys(&session.account, bucket, prefix).await;
+        keys.extend(found.map_err(Failure::aws(format!("looking into {bucket}")))?);
+    }
+    Ok(keys)
+}
+
+/// Four lower-case letters or digits.
+fn dice() -> String {
+    const FACES: &[u8] = b"abcdefghijklmnopqrstuvwxyz0123456789";
+    (0..4)
+        .map(|_| char::from(FACES[rand::random_range(0..FACES.len())]))
+        .collect()
+}

@@ -1,0 +1,159 @@
+//! The end of `up`: waiting until the deployment answers, and saying where.
+
+use std::time::{Duration, Instant};
+
+use deployer_aws::carry_out::Site;
+use deployer_aws::read;
+use deployer_core::names::ResourceName;
+use serde_json::{Map, Value};
+use tokio::sync::watch;
+
+use crate::failure::Failure;
+use crate::invocation::invocation;
+use crate::local::request;
+use crate::outputs::{self, Door};
+use crate::report::{Event, Report};
+
+/// Instances need a minute or two to boot; nodes as long again.
+const DEADLINE: Duration = Duration::from_secs(10 * 60);
+
+/// Waits until every single instance that manages a pool says so in the bucket, and every door
+/// answers.
+pub(super) async fn await_ready(
+    site: &Site,
+    stop: watch::Receiver<bool>,
+    report: &dyn Report,
+) -> Result<(), Failure> {
+    let begun = Instant::now();
+    let names: Vec<&ResourceName> = site.blueprint.instances.keys().collect();
+    let mut said = String::new();
+    loop {
+        let waiting = what_is_missing(site, &names).await?;
+        let Some(waiting) = waiting else {
+            return Ok(());
+        };
+        if waiting != said {
+            report.event(&Event::Note {
+                text: &format!("waiting: {waiting}"),
+            });
+            said.clone_from(&waiting);
+        }
+        if crate::interrupt::asked(&stop) {
+            return Err(Failure::Interrupted {
+                hint: "all is made; it was still starting".to_owned(),
+            });
+        }
+        if begun.elapsed() > DEADLINE {
+            let (invocation, name) = (invocation(), &site.blueprint.name);
+            return Err(Failure::Unfinished {
+                what: format!(
+                    "everything is made, but it is not well after {} s: {waiting}",
+                    DEADLINE.as_secs()
+                ),
+                hint: format!(
+                    "{invocation} logs {name} says why; {invocation} down {name} takes it away"
+                ),
+            });
+        }
+        tokio::time::sleep(site.account.target.pace.poll).await;
+    }
+}
+
+async fn what_is_missing(
+    site: &Site,
+    instances: &[&ResourceName],
+) -> Result<Option<String>, Failure> {
+    let bucket = site.with_sources(|s| {
+        deployer_core::settings::home_bucket(s.blueprint, s.known).map(str::to_owned)
+    });
+    let bucket = bucket.map_err(Failure::here("looking for the bucket"))?;
+    for name in instances {
+        let status = outputs::pool_status(&site.account, &bucket, name).await;
+        let status = status.map_err(Failure::aws("asking for the pool's status"))?;
+        let settings = site
+            .with_sources(|s| s.instance(name))
+            .map_err(Failure::here("reading settings"))?;
+        let id = site.known().instances.get(*name).cloned();
+        match status {
+            Some(s)
+                if s.ready && s.settings == settings.hash() && Some(&s.instance) == id.as_ref() => {
+            }
+            Some(s) if s.settings == settings.hash() => {
+                return Ok(Some(format!(
+                    "{name} has {} of {} nodes",
+                    s.nodes, s.wanted
+                )));
+            }
+            _ => return Ok(Some(format!("{name} starts its services"))),
+        }
+    }
+    for door in doors(site).await? {
+        if !door.answers().await {
+            return Ok(Some(format!(
+                "{} does not answer at {} yet",
+                door.service, door.url
+            )));
+        }
+    }
+    Ok(None)
+}
+
+async fn doors(site: &Site) -> Result<Vec<Door>, Failure> {
+    let failed = || Failure::aws("looking for the addresses");
+    let inventory = read::inventory(&site.account, &site.scope)
+        .await
+        .map_err(failed())?;
+    outputs::doors(&site.account, &inventory)
+        .await
+        .map_err(failed())
+}
+
+/// The addresses, the password, and what to try next.
+pub(super) async fn print_outputs(site: &Site, took: Duration, json: bool) -> Result<(), Failure> {
+    let failed = || Failure::aws("looking for the addresses");
+    let inventory = read::inventory(&site.account, &site.scope)
+        .await
+        .map_err(failed())?;
+    let doors = outputs::doors(&site.account, &inventory)
+        .await
+        .map_err(failed())?;
+    let password = outputs::password(&site.account, &inventory)
+        .await
+        .map_err(failed())?;
+    if json {
+        let mut event = Map::from_iter([("event".to_owned(), Value::from("ready"))]);
+        event.extend(doors.into_iter().map(|d| (d.service, Value::from(d.url))));
+        event.insert("seconds".to_owned(), Value::from(took.as_secs_f64()));
+        println!("{}", Value::from(event));
+        return Ok(());
+    }
+    let (invocation, name) = (invocation(), &site.blueprint.name);
+    println!("\n{name} is up ({:.1} s).\n", took.as_secs_f64());
+    for door in &doors {
+        println!("  {:10} {}", door.service, door.url);
+    }
+    if let Some(password) = password {
+        println!(
+            "  {:10} {password}   (again: {invocation} output {name} --show-password)",
+            "password"
+        );
+    }
+    if let Some(door) = doors.iter().find(|d| d.service == "front-end") {
+        println!("\nOpen the front-end in a browser, or try:");
+        println!(
+            "  curl -F key=hello -F file=@photo.jpg {}/api/upload",
+            door.url
+        );
+    }
+    println!("Take it away with:\n  {invocation} down {name}");
+    Ok(())
+}
+
+impl Door {
+    /// Whether the service answers.
+    pub(super) async fn answers(&self) -> bool {
+        request("GET", &format!("{}/readyz", self.url), None)
+            .await
+            .is_ok_and(|(status, _)| status == 200)
+    }
+}

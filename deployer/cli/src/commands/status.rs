@@ -1,0 +1,221 @@
+//! `deploy status`.
+
+use deployer_core::inventory::Inventory;
+use deployer_core::names::Kind;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use crate::arguments;
+use crate::failure::{Exit, Failure};
+use crate::home::Home;
+use crate::invocation::invocation;
+use crate::journal::Record;
+use crate::outputs::{self, Door, PoolStatus};
+use crate::session::{Found, find_one};
+
+pub(super) async fn status(given: &arguments::Status) -> Result<Exit, Failure> {
+    let home = Home::find()?;
+    let Some(name) = &given.name else {
+        list(&home, given.json);
+        return Ok(Exit::Done);
+    };
+    let found = find_one(&home, name, &given.whereabouts).await?;
+    let seen = look(&found).await?;
+    if given.json {
+        println!("{}", seen.as_json(&found));
+    } else {
+        print!("{}", seen.as_text(&found));
+    }
+    Ok(Exit::Done)
+}
+
+/// All deployments that this machine remembers.
+fn list(home: &Home, json: bool) {
+    let records = Record::all(home);
+    if json {
+        println!("{}", json!(records));
+        return;
+    }
+    if records.is_empty() {
+        println!(
+            "There is no deployment on this machine. Make one:\n  {} up blueprints/elastic-cache.yaml",
+            invocation()
+        );
+    }
+    for record in records {
+        let age = age(Some(&record.begun.to_string()));
+        println!(
+            "{:24} {:6} {:12} {age}",
+            record.name,
+            record.target.as_str(),
+            record.region
+        );
+    }
+}
+
+/// A resource with what is known of it now.
+struct Row {
+    resource: String,
+    id: String,
+    state: String,
+    address: String,
+    age: String,
+}
+
+struct Seen {
+    rows: Vec<Row>,
+    doors: Vec<(Door, bool)>,
+    pool: Option<PoolStatus>,
+}
+
+async fn look(found: &Found) -> Result<Seen, Failure> {
+    let account = &found.session.account;
+    let reading = || Failure::aws(format!("looking at {}", found.scope.deployment));
+    let mut doors = Vec::new();
+    for door in outputs::doors(account, &found.inventory)
+        .await
+        .map_err(reading())?
+    {
+        let well = door.answers().await;
+        doors.push((door, well));
+    }
+    let mut pool = None;
+    for running in outputs::running(&found.inventory) {
+        let status =
+            outputs::pool_status(account, running.bucket, &running.instance.resource.name).await;
+        pool = pool.or(status.map_err(reading())?);
+    }
+    Ok(Seen {
+        rows: rows(&found.inventory),
+        doors,
+        pool,
+    })
+}
+
+fn rows(inventory: &Inventory) -> Vec<Row> {
+    let listed = inventory.listed().into_iter().map(|line| {
+        let instance = inventory.instances.iter().find(|i| i.id == line.id);
+        let database = inventory.databases.iter().find(|d| d.id == line.id);
+        let endpoint = database
+            .and_then(|d| d.endpoint.as_ref())
+            .map(|e| format!("{}:{}", e.host, e.port));
+        let address = instance
+            .and_then(|i| i.address())
+            .map(str::to_owned)
+            .or(endpoint);
+        let born = instance
+            .and_then(|i| i.launched.as_deref())
+            .or(database.and_then(|d| d.created.as_deref()));
+        Row {
+            resource: line.resource,
+            state: if line.state.is_empty() {
+                "present".to_owned()
+            } else {
+                line.state
+            },
+            address: address.unwrap_or_default(),
+            age: age(born),
+            id: line.id,
+        }
+    });
+    listed.collect()
+}
+
+impl Seen {
+    fn well(&self) -> bool {
+        !self.doors.is_empty()
+            && self.doors.iter().all(|(_, well)| *well)
+            && self
+                .pool
+                .as_ref()
+                .is_none_or(|p| p.ready && p.nodes == p.wanted)
+    }
+
+    fn as_text(&self, found: &Found) -> String {
+        let word = if self.well() {
+            console::style("well").green()
+        } else {
+            console::style("not well").red()
+        };
+        let mut text = format!(
+            "{} in {}: {word}\n\n",
+            found.scope.deployment, found.scope.region
+        );
+        for (door, well) in &self.doors {
+            let health = if *well { "answers" } else { "does not answer" };
+            text.push_str(&format!("  {:24} {health:16} {}\n", door.service, door.url));
+        }
+        if let Some(pool) = &self.pool {
+            text.push_str(&format!(
+                "  {:24} {} of {} nodes\n",
+                "pool", pool.nodes, pool.wanted
+            ));
+        }
+        text.push('\n');
+        for row in &self.rows {
+            let line = format!(
+                "  {:24} {:16} {:20} {}",
+                row.resource, row.state, row.address, row.age
+            );
+            text.push_str(line.trim_end());
+            text.push_str(&format!(
+                "\n  {:24} {}\n",
+                "",
+                console::style(&row.id).dim()
+            ));
+        }
+        text
+    }
+
+    fn as_json(&self, found: &Found) -> Value {
+        let rows = self.rows.iter().map(|r| {
+            json!({ "resource": r.resource, "id": r.id, "state": r.state, "address": r.address, "age": r.age })
+        });
+        let doors = self
+            .doors
+            .iter()
+            .map(|(d, well)| json!({ "service": d.service, "url": d.url, "answers": well }));
+        json!({
+            "deployment": found.scope.deployment.as_str(),
+            "account": found.scope.account,
+            "region": found.scope.region,
+            "well": self.well(),
+            "services": doors.collect::<Vec<_>>(),
+            "pool": self.pool.as_ref().map(|p| json!({ "nodes": p.nodes, "wanted": p.wanted, "ready": p.ready })),
+            "resources": rows.collect::<Vec<_>>(),
+            "nodes": found.inventory.instances.iter().filter(|i| i.resource.kind == Kind::Pool).count(),
+        })
+    }
+}
+
+/// How long ago, in the two largest units: `3 h 12 min`.
+fn age(born: Option<&str>) -> String {
+    let Some(born) = born.and_then(|text| text.parse::<Timestamp>().ok()) else {
+        return String::new();
+    };
+    in_words(Timestamp::now().duration_since(born))
+}
+
+fn in_words(age: SignedDuration) -> String {
+    let seconds = age.as_secs().max(0);
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3600 => format!("{} min", seconds / 60),
+        3600..86_400 => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
+        _ => format!("{} d {} h", seconds / 86_400, seconds % 86_400 / 3600),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ages_are_told_in_the_two_largest_units() {
+        let words = |seconds| in_words(SignedDuration::from_secs(seconds));
+        assert_eq!(words(-3), "0 s");
+        assert_eq!(words(59), "59 s");
+        assert_eq!(words(11_520), "3 h 12 min");
+        assert_eq!(words(90_000), "1 d 1 h");
+    }
+}

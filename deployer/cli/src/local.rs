@@ -1,0 +1,167 @@
+//! Finds localcloud, starts it when it is not running, and ends it when nothing is left in it.
+
+use std::fs::File;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use deployer_aws::{Pace, Target, TargetKind};
+use http_body_util::{BodyExt, Empty};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+use serde::Deserialize;
+
+use crate::failure::Failure;
+use crate::home::Home;
+
+/// How long localcloud may take to come up: it starts instances and databases anew after a reboot.
+const START_DEADLINE: Duration = Duration::from_secs(30);
+
+/// What localcloud says of itself in its folder once it is ready.
+#[derive(Clone, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+struct Endpoint {
+    endpoint: String,
+    access_key_id: String,
+    secret_access_key: String,
+    ca: std::path::PathBuf,
+    pid: u32,
+}
+
+/// A localcloud that runs.
+#[derive(Clone)]
+pub(crate) struct Localcloud(Endpoint);
+
+impl Localcloud {
+    /// The one that runs on this machine, if one does.
+    pub(crate) async fn running(home: &Home) -> Option<Localcloud> {
+        let text = std::fs::read(home.localcloud().join("endpoint.json")).ok()?;
+        let endpoint: Endpoint = serde_json::from_slice(&text).ok()?;
+        let health = request(
+            "GET",
+            &format!("{}/_localcloud/health", endpoint.endpoint),
+            None,
+        )
+        .await
+        .ok()?;
+        let same =
+            serde_json::from_slice::<serde_json::Value>(&health.1).ok()?["pid"] == endpoint.pid;
+        (health.0 == 200 && same).then_some(Localcloud(endpoint))
+    }
+
+    /// Whether localcloud keeps anything, running or not.
+    pub(crate) fn has_state(home: &Home) -> bool {
+        home.localcloud().join("state").exists() || home.localcloud().join("endpoint.json").exists()
+    }
+
+    /// The one that runs, or a new one.
+    pub(crate) async fn start(home: &Home, programs: &Path) -> Result<Localcloud, Failure> {
+        if let Some(running) = Localcloud::running(home).await {
+            return Ok(running);
+        }
+        home.make()?;
+        let folder = home.localcloud();
+        std::fs::create_dir_all(&folder)
+            .map_err(Failure::here(format!("making {}", folder.display())))?;
+        let log = folder.join("localcloud.log");
+        let mut child = spawn(&programs.join("localcloud"), &folder, &log)?;
+        let begun = Instant::now();
+        loop {
+            if let Some(running) = Localcloud::running(home).await {
+                return Ok(running);
+            }
+            let ended = child
+                .try_wait()
+                .map_err(Failure::here("starting localcloud"))?;
+            if ended.is_some() || begun.elapsed() > START_DEADLINE {
+                let said = std::fs::read_to_string(&log).unwrap_or_default();
+                let last: Vec<&str> = said.lines().rev().take(5).collect();
+                let last = last.into_iter().rev().collect::<Vec<_>>().join("\n    ");
+                return Err(Failure::Unfinished {
+                    what: format!("localcloud did not come up; it said:\n    {last}"),
+                    hint: format!("its log is {}", log.display()),
+                });
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// Where the deployer's calls go.
+    pub(crate) fn target(&self) -> Result<Target, Failure> {
+        let Localcloud(at) = self;
+        let ca = std::fs::read_to_string(&at.ca);
+        Ok(Target {
+            kind: TargetKind::Local,
+            endpoint: Some(at.endpoint.clone()),
+            credentials: Some(aws_credential_types::Credentials::new(
+                &at.access_key_id,
+                &at.secret_access_key,
+                None,
+                None,
+                "localcloud",
+            )),
+            database_ca: ca.map_err(Failure::here(format!("reading {}", at.ca.display())))?,
+            address_lookup: format!("{}/checkip", at.endpoint),
+            pace: Pace::LAPTOP,
+        })
+    }
+
+    /// Ends it if nothing is left in it, and waits until its process is gone. It stays, and the
+    /// answer is `false`, while something is left.
+    pub(crate) async fn end_if_empty(&self) -> Result<bool, Failure> {
+        let Localcloud(at) = self;
+        let url = format!("{}/_localcloud/shutdown?if-empty", at.endpoint);
+        let bearer = format!("Bearer {}", at.secret_access_key);
+        let (status, _) = request("POST", &url, Some(&bearer))
+            .await
+            .map_err(Failure::here("ending localcloud"))?;
+        if status == 409 {
+            return Ok(false);
+        }
+        let process = format!("/proc/{}", at.pid);
+        let begun = Instant::now();
+        while Path::new(&process).exists() && begun.elapsed() < START_DEADLINE {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        Ok(true)
+    }
+}
+
+/// Starts it in a process group of its own, so that Ctrl-C on the terminal does not reach it.
+fn spawn(program: &Path, folder: &Path, log: &Path) -> Result<std::process::Child, Failure> {
+    let open = || File::options().create(true).append(true).open(log);
+    let failed = |what: &Path| Failure::here(format!("starting {}", what.display()));
+    let output = open().map_err(failed(log))?;
+    let errors = open().map_err(failed(log))?;
+    Command::new(program)
+        .args(["serve", "--home"])
+        .arg(folder)
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .stdout(output)
+        .stderr(errors)
+        .process_group(0)
+        .spawn()
+        .map_err(failed(program))
+}
+
+/// One small HTTP request to this machine: the status and the body.
+pub(crate) async fn request(
+    method: &str,
+    url: &str,
+    authorization: Option<&str>,
+) -> Result<(u16, Bytes), Box<dyn std::error::Error + Send + Sync>> {
+    let mut request = http::Request::builder().method(method).uri(url);
+    if let Some(value) = authorization {
+        request = request.header(http::header::AUTHORIZATION, value);
+    }
+    let client: Client<_, Empty<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
+    let exchange = async {
+        let answer = client.request(request.body(Empty::new())?).await?;
+        let status = answer.status().as_u16();
+        Ok((status, answer.into_body().collect().await?.to_bytes()))
+    };
+    tokio::time::timeout(Duration::from_secs(5), exchange).await?
+}

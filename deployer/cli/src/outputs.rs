@@ -1,0 +1,107 @@
+//! Where a deployment answers, read from what its instances were told.
+
+use deployer_aws::carry_out::secrets::Secrets;
+use deployer_aws::{Account, AwsError, stored};
+use deployer_core::inventory::{FoundInstance, Inventory};
+use deployer_core::names::{Kind, ResourceName};
+use deployer_core::settings::{secrets_key, settings_key};
+use serde::Deserialize;
+use serde_json::Value;
+
+/// A service that people or programs reach.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Door {
+    /// The service, for example `front-end`.
+    pub(crate) service: String,
+    /// Its address, for example `http://127.77.0.16:5000`.
+    pub(crate) url: String,
+}
+
+/// What the manager says of the pool, in the bucket.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) struct PoolStatus {
+    pub(crate) ready: bool,
+    pub(crate) wanted: u32,
+    pub(crate) nodes: u32,
+    pub(crate) settings: String,
+    pub(crate) instance: String,
+}
+
+/// A running single instance, with the bucket that holds its settings.
+pub(crate) struct Running<'a> {
+    pub(crate) instance: &'a FoundInstance,
+    pub(crate) bucket: &'a str,
+}
+
+/// The single instances of a deployment.
+pub(crate) fn running(inventory: &Inventory) -> Vec<Running<'_>> {
+    let Some(bucket) = home(inventory) else {
+        return Vec::new();
+    };
+    let single = |i: &&FoundInstance| i.resource.kind == Kind::Instance && i.address().is_some();
+    inventory
+        .instances
+        .iter()
+        .filter(single)
+        .map(|instance| Running { instance, bucket })
+        .collect()
+}
+
+/// The bucket of settings and secrets: the first by name.
+pub(crate) fn home(inventory: &Inventory) -> Option<&str> {
+    inventory
+        .buckets
+        .iter()
+        .min_by(|a, b| a.resource.cmp(&b.resource))
+        .map(|b| b.name.as_str())
+}
+
+/// The services of a deployment with their addresses. A deployment that is not finished has none.
+pub(crate) async fn doors(account: &Account, inventory: &Inventory) -> Result<Vec<Door>, AwsError> {
+    let mut doors = Vec::new();
+    for Running { instance, bucket } in running(inventory) {
+        let key = settings_key(Kind::Instance, &instance.resource.name);
+        let Some(text) = stored::get(account, bucket, &key).await? else {
+            continue;
+        };
+        let settings: Value = serde_json::from_slice(&text).unwrap_or_default();
+        let services = settings["services"].as_array().cloned().unwrap_or_default();
+        for service in services.iter().filter_map(Value::as_str) {
+            if let (Some(port), Some(address)) =
+                (settings[service]["port"].as_u64(), instance.address())
+            {
+                let url = format!("http://{address}:{port}");
+                doors.push(Door {
+                    service: service.to_owned(),
+                    url,
+                });
+            }
+        }
+    }
+    Ok(doors)
+}
+
+/// The password of the manager's pages.
+pub(crate) async fn password(
+    account: &Account,
+    inventory: &Inventory,
+) -> Result<Option<String>, AwsError> {
+    for Running { instance, bucket } in running(inventory) {
+        let key = secrets_key(Kind::Instance, &instance.resource.name);
+        if let Some(secrets) = Secrets::read(account, bucket, &key).await? {
+            return Ok(Some(secrets.manager_password));
+        }
+    }
+    Ok(None)
+}
+
+/// What an instance last said of its pool.
+pub(crate) async fn pool_status(
+    account: &Account,
+    bucket: &str,
+    instance: &ResourceName,
+) -> Result<Option<PoolStatus>, AwsError> {
+    let text = stored::get(account, bucket, &format!("status/{instance}.json")).await?;
+    Ok(text.and_then(|text| serde_json::from_slice(&text).ok()))
+}

@@ -1,0 +1,340 @@
+//! What exists in an account and is ours, and what the account offers to build on. It is read by
+//! `deployer-aws` and is all that a plan knows of the world.
+
+use std::collections::BTreeMap;
+
+use crate::blueprint::BaseImage;
+use crate::names::{Kind, ResourceId, ResourceName};
+
+/// What the account offers: the same for every deployment in the region.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ground {
+    /// The default VPC.
+    pub vpc: String,
+    /// The subnets of the default VPC that can hold the blueprint's machines, by zone.
+    pub subnets: Vec<Subnet>,
+    /// The newest image of each base system that the blueprint names.
+    pub bases: BTreeMap<BaseImage, Base>,
+    /// The address that this laptop shows to the region, when it was asked for.
+    pub my_ip: Option<std::net::IpAddr>,
+}
+
+/// A subnet of the default VPC.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subnet {
+    /// For example `subnet-0a1b`.
+    pub id: String,
+    /// For example `us-east-1a`.
+    pub zone: String,
+}
+
+/// A base image as found by DescribeImages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Base {
+    /// For example `ami-0a1b`.
+    pub id: String,
+    /// Its name, which tells its date.
+    pub name: String,
+    /// The device name its root volume has to be asked for by.
+    pub root_device: String,
+}
+
+/// All that is ours in one region of an account, found by tag or by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Inventory {
+    /// Security groups.
+    pub security_groups: Vec<FoundSecurityGroup>,
+    /// Roles with their profiles.
+    pub roles: Vec<FoundRole>,
+    /// Instance profiles whose role is gone: what a teardown that was cut off leaves.
+    pub lone_profiles: Vec<String>,
+    /// Databases.
+    pub databases: Vec<FoundDatabase>,
+    /// Buckets.
+    pub buckets: Vec<FoundBucket>,
+    /// Images that were baked.
+    pub images: Vec<FoundImage>,
+    /// Instances in every state but terminated.
+    pub instances: Vec<FoundInstance>,
+    /// Volumes that no instance takes with it.
+    pub volumes: Vec<String>,
+    /// Snapshots that no image of ours holds.
+    pub snapshots: Vec<String>,
+    /// Network interfaces that no instance takes with it.
+    pub interfaces: Vec<String>,
+}
+
+/// A security group that exists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundSecurityGroup {
+    /// For example `sg-0a1b`.
+    pub id: String,
+    /// Its name in the blueprint.
+    pub resource: ResourceName,
+    /// What may come in.
+    pub rules: Vec<Rule>,
+}
+
+/// One ingress rule as AWS keeps it (TCP), its source resolved.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Rule {
+    /// The first open port.
+    pub first_port: u16,
+    /// The last open port.
+    pub last_port: u16,
+    /// Who may come in.
+    pub from: RuleSource,
+}
+
+/// Who may come in by a rule.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RuleSource {
+    /// A range of addresses, as CIDR.
+    Range(String),
+    /// A security group of this deployment.
+    Group(ResourceName),
+    /// A security group that is not ours, by its id.
+    Foreign(String),
+}
+
+impl std::fmt::Display for Rule {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.first_port == self.last_port {
+            write!(f, "port {}", self.first_port)?;
+        } else {
+            write!(f, "ports {}-{}", self.first_port, self.last_port)?;
+        }
+        match &self.from {
+            RuleSource::Range(range) => write!(f, " from {range}"),
+            RuleSource::Group(name) => write!(f, " from {name}"),
+            RuleSource::Foreign(id) => write!(f, " from {id}"),
+        }
+    }
+}
+
+/// A role that exists, with its inline policy and its profile.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundRole {
+    /// The role's name in IAM, which is its profile's too.
+    pub name: String,
+    /// Its name in the blueprint.
+    pub resource: ResourceName,
+    /// The text of its inline policy; `None` when it has none yet.
+    pub policy: Option<String>,
+    /// Whether the profile exists and holds the role.
+    pub profile: Profile,
+}
+
+/// How far a role's instance profile has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Profile {
+    /// There is none.
+    Missing,
+    /// It exists, and the role is not in it.
+    Empty,
+    /// It exists and holds the role.
+    Ready,
+}
+
+/// A database that exists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundDatabase {
+    /// The DB instance identifier.
+    pub id: String,
+    /// Its name in the blueprint.
+    pub resource: ResourceName,
+    /// Its state in AWS's words, for example `available`.
+    pub state: String,
+    /// Where it answers, once it does.
+    pub endpoint: Option<Endpoint>,
+    /// For example `db.t4g.micro`.
+    pub class: String,
+    /// Storage in GiB.
+    pub storage_gib: u32,
+    /// When it was made, RFC 3339.
+    pub created: Option<String>,
+}
+
+/// A host and a port.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// A name or an address.
+    pub host: String,
+    /// A TCP port.
+    pub port: u16,
+}
+
+/// A bucket that exists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundBucket {
+    /// Its global name.
+    pub name: String,
+    /// Its name in the blueprint.
+    pub resource: ResourceName,
+}
+
+/// An image that exists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundImage {
+    /// For example `ami-0a1b`.
+    pub id: String,
+    /// Its name, which ends in the hash of what it was made from.
+    pub name: String,
+    /// Its name in the blueprint.
+    pub resource: ResourceName,
+    /// Its state in AWS's words, for example `available`.
+    pub state: String,
+    /// The snapshots behind it.
+    pub snapshots: Vec<String>,
+}
+
+/// An instance that exists.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundInstance {
+    /// For example `i-0a1b`.
+    pub id: String,
+    /// What it is in the blueprint.
+    pub resource: ResourceId,
+    /// Its state.
+    pub state: InstanceState,
+    /// For example `t3.micro`.
+    pub machine: String,
+    /// The address within the VPC.
+    pub private_address: Option<String>,
+    /// The address that the world reaches it by; `None` where it has none.
+    pub public_address: Option<String>,
+    /// The zone it is in.
+    pub zone: String,
+    /// When it was launched, RFC 3339.
+    pub launched: Option<String>,
+    /// The hash of the settings it was given ([`crate::names::TAG_SETTINGS`]).
+    pub settings: Option<String>,
+    /// The hash of the programs it was launched with ([`crate::names::TAG_PROGRAMS`]).
+    pub programs: Option<String>,
+}
+
+impl FoundInstance {
+    /// The address to reach it by from the laptop.
+    #[must_use]
+    pub fn address(&self) -> Option<&str> {
+        self.public_address
+            .as_deref()
+            .or(self.private_address.as_deref())
+    }
+}
+
+/// The states of an instance that EC2 tells apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InstanceState {
+    /// Booting.
+    Pending,
+    /// Running.
+    Running,
+    /// On its way to stopped.
+    Stopping,
+    /// Stopped: its volume still bills.
+    Stopped,
+    /// On its way to gone.
+    ShuttingDown,
+}
+
+impl InstanceState {
+    /// The state in AWS's words.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            InstanceState::Pending => "pending",
+            InstanceState::Running => "running",
+            InstanceState::Stopping => "stopping",
+            InstanceState::Stopped => "stopped",
+            InstanceState::ShuttingDown => "shutting-down",
+        }
+    }
+}
+
+/// One line of a listing of what exists.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Listed {
+    /// What it is, for example `instance/manager` or `volume`.
+    pub resource: String,
+    /// Its id or name in AWS.
+    pub id: String,
+    /// Its state, or an empty text where it has none.
+    pub state: String,
+}
+
+impl Inventory {
+    /// Whether nothing at all is left.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self == &Inventory::default()
+    }
+
+    /// Every resource, a line each, in the order of the blueprint's sections.
+    #[must_use]
+    pub fn listed(&self) -> Vec<Listed> {
+        let named = |kind: Kind, name: &ResourceName, id: &str, state: &str| Listed {
+            resource: format!("{}/{name}", kind.as_str()),
+            id: id.to_owned(),
+            state: state.to_owned(),
+        };
+        let lone = |what: &str, id: &String| Listed {
+            resource: what.to_owned(),
+            id: id.clone(),
+            state: String::new(),
+        };
+        let mut lines = Vec::new();
+        lines.extend(
+            self.buckets
+                .iter()
+                .map(|b| named(Kind::Bucket, &b.resource, &b.name, "")),
+        );
+        lines.extend(
+            self.security_groups
+                .iter()
+                .map(|g| named(Kind::SecurityGroup, &g.resource, &g.id, "")),
+        );
+        lines.extend(
+            self.roles
+                .iter()
+                .map(|r| named(Kind::Role, &r.resource, &r.name, "")),
+        );
+        lines.extend(
+            self.databases
+                .iter()
+                .map(|d| named(Kind::Database, &d.resource, &d.id, &d.state)),
+        );
+        lines.extend(
+            self.images
+                .iter()
+                .map(|i| named(Kind::Image, &i.resource, &i.id, &i.state)),
+        );
+        lines.extend(
+            self.instances
+                .iter()
+                .map(|i| named(i.resource.kind, &i.resource.name, &i.id, i.state.as_str())),
+        );
+        lines.extend(
+            self.lone_profiles
+                .iter()
+                .map(|p| lone("instance profile", p)),
+        );
+        lines.extend(self.volumes.iter().map(|v| lone("volume", v)));
+        lines.extend(self.snapshots.iter().map(|s| lone("snapshot", s)));
+        lines.extend(self.interfaces.iter().map(|i| lone("network interface", i)));
+        lines
+    }
+
+    /// The instances that are one resource of the blueprint and not on their way out.
+    pub fn living<'a>(
+        &'a self,
+        kind: Kind,
+        name: &'a ResourceName,
+    ) -> impl Iterator<Item = &'a FoundInstance> {
+        self.instances.iter().filter(move |i| {
+            i.resource.kind == kind
+                && &i.resource.name == name
+                && i.state != InstanceState::ShuttingDown
+        })
+    }
+}

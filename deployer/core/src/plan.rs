@@ -1,0 +1,278 @@
+//! From a blueprint and what exists to the steps between them. Every choice is made here; whoever
+//! carries a step out has none left.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::blueprint::{BaseImage, Blueprint};
+use crate::inventory::{Ground, Inventory, Rule, Subnet};
+use crate::known::Known;
+use crate::names::{ResourceName, Scope};
+
+mod desired;
+mod draft;
+mod steps;
+
+pub use desired::{desired_rules, image_inputs, needed_programs, programs_hash};
+pub use draft::{artifact_key, instance_program_names};
+
+/// A program of ours as it was built.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Program {
+    /// SHA-256 of its bytes, hexadecimal.
+    pub sha256: String,
+    /// Its size in bytes.
+    pub size: u64,
+}
+
+/// The programs that were built, by name.
+pub type Programs = BTreeMap<String, Program>;
+
+/// All that a plan is made from.
+#[derive(Clone, Copy, Debug)]
+pub struct Situation<'a> {
+    /// The deployment's names.
+    pub scope: &'a Scope,
+    /// What is asked for.
+    pub blueprint: &'a Blueprint,
+    /// What is ours already.
+    pub inventory: &'a Inventory,
+    /// What the account offers.
+    pub ground: &'a Ground,
+    /// The programs that were built.
+    pub programs: &'a Programs,
+    /// The keys that the home bucket holds below `artifacts/`, `settings/` and `secrets/`.
+    pub stored: &'a [String],
+    /// The certificates that a database's own is checked against, PEM.
+    pub database_ca: &'a str,
+    /// Four lower-case letters or digits, new for each run, for the names that AWS keeps for a
+    /// while after they were deleted.
+    pub dice: &'a str,
+}
+
+/// The steps from what exists to what the blueprint asks for.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Plan {
+    /// The steps; each needs only steps before it.
+    pub steps: Vec<Step>,
+    /// What the blueprint asks for and a plan cannot do; with any of these nothing is begun.
+    pub refusals: Vec<Refusal>,
+    /// Resources that are as the blueprint says.
+    pub settled: usize,
+    /// What exists and stays: the ids that the steps build on.
+    pub known: Known,
+}
+
+impl Plan {
+    /// Whether all is as the blueprint says.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty() && self.refusals.is_empty()
+    }
+}
+
+/// A difference that no step can remove.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Refusal {
+    /// The resource, for example `database/catalog`.
+    pub resource: String,
+    /// What differs, and what the user can do.
+    pub reason: String,
+}
+
+/// One thing to do.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Step {
+    /// The resource it concerns, for example `security-group/door`.
+    pub resource: String,
+    /// What happens to it.
+    pub verb: Verb,
+    /// The particulars, for people.
+    pub detail: String,
+    /// What is done.
+    pub action: Action,
+    /// Indices of the steps that have to be done before.
+    pub needs: Vec<usize>,
+}
+
+/// What a step does to its resource.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Verb {
+    /// It is made.
+    Create,
+    /// It is changed in place.
+    Change,
+    /// It is taken away, to be made anew or because nothing needs it.
+    Remove,
+    /// Something is written into a bucket.
+    Write,
+    /// Nothing is changed; the step ends when the resource is ready.
+    Await,
+}
+
+impl Verb {
+    /// The sign that stands before the step's line.
+    #[must_use]
+    pub fn sign(self) -> char {
+        match self {
+            Verb::Create | Verb::Write => '+',
+            Verb::Change => '~',
+            Verb::Remove => '-',
+            Verb::Await => '.',
+        }
+    }
+
+    /// The verb as a word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Verb::Create => "create",
+            Verb::Change => "change",
+            Verb::Remove => "remove",
+            Verb::Write => "write",
+            Verb::Await => "wait for",
+        }
+    }
+}
+
+/// What is done in one step. Resources made by earlier steps are named by their name in the
+/// blueprint, since their ids are not known when the plan is made.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// Make a bucket.
+    CreateBucket {
+        /// Its name in the blueprint.
+        resource: ResourceName,
+        /// Its global name.
+        name: String,
+    },
+    /// Draw the secrets that are not in the home bucket yet and write them there.
+    WriteSecrets,
+    /// Make a security group without rules.
+    CreateSecurityGroup {
+        /// Its name in the blueprint.
+        resource: ResourceName,
+        /// Its name in the VPC.
+        name: String,
+        /// The VPC.
+        vpc: String,
+    },
+    /// Open and close ports of a security group.
+    ChangeRules {
+        /// The group's name in the blueprint.
+        resource: ResourceName,
+        /// The rules to add.
+        add: Vec<Rule>,
+        /// The rules to take away.
+        remove: Vec<Rule>,
+    },
+    /// Make a role, its inline policy and its profile, or what is missing of them.
+    CompleteRole {
+        /// Its name in the blueprint.
+        resource: ResourceName,
+        /// The name of role and profile in IAM.
+        name: String,
+        /// The text of the policy.
+        policy: String,
+    },
+    /// Put a program into the home bucket.
+    UploadProgram {
+        /// Its name.
+        name: String,
+        /// SHA-256 of its bytes, hexadecimal.
+        sha256: String,
+    },
+    /// Make a database and wait until it answers.
+    CreateDatabase {
+        /// Its name in the blueprint.
+        resource: ResourceName,
+        /// The DB instance identifier.
+        id: String,
+    },
+    /// Wait until a database that is being made answers.
+    AwaitDatabase {
+        /// Its name in the blueprint.
+        resource: ResourceName,
+        /// The DB instance identifier.
+        id: String,
+    },
+    /// Launch a builder, wait until it has stopped and has left its ok object, make an image of it
+    /// and take it away.
+    BakeImage {
+        /// Its name in the blueprint.
+        resource: ResourceName,
+        /// The image's name in the account.
+        name: String,
+        /// The hash of what it is made from.
+        inputs: String,
+        /// The base image.
+        base: BaseImage,
+        /// The machine type of the builder.
+        machine: String,
+        /// The security group of the builder, by its name in the blueprint.
+        security_group: ResourceName,
+        /// Where the builder may run.
+        subnets: Vec<Subnet>,
+    },
+    /// Wait until an image that is being made is available.
+    AwaitImage {
+        /// Its name in the blueprint.
+        resource: ResourceName,
+        /// The image's id.
+        id: String,
+    },
+    /// Take away an image that nothing needs any more, with its snapshots.
+    RemoveImage {
+        /// The image's id.
+        id: String,
+        /// Its snapshots.
+        snapshots: Vec<String>,
+    },
+    /// Launch a single instance and wait until it runs.
+    LaunchInstance {
+        /// Its name in the blueprint.
+        resource: ResourceName,
+        /// The hash of its programs, kept as a tag.
+        programs: String,
+        /// Where it may run.
+        subnets: Vec<Subnet>,
+    },
+    /// Start an instance that is stopped.
+    StartInstance {
+        /// Its id.
+        id: String,
+    },
+    /// End an instance and wait until it is gone.
+    TerminateInstance {
+        /// Its id.
+        id: String,
+    },
+    /// Write the settings of an instance, and of the pools it looks after, into the home bucket,
+    /// and their hash on the instance.
+    PublishSettings {
+        /// The instance's name in the blueprint.
+        instance: ResourceName,
+        /// The pools whose nodes read settings of their own.
+        pools: Vec<ResourceName>,
+    },
+}
+
+/// Makes the plan.
+#[must_use]
+pub fn plan(situation: &Situation<'_>) -> Plan {
+    let mut draft = draft::Draft::new(situation);
+    draft.buckets();
+    draft.security_groups();
+    draft.rules();
+    draft.roles();
+    draft.programs();
+    draft.secrets();
+    draft.instances();
+    draft.databases();
+    draft.images();
+    draft.settings();
+    draft.outdated_images();
+    draft.finish()
+}

@@ -1,0 +1,88 @@
+//! Other processes, as /proc shows them.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+/// Everything that descends from a process, itself not included. For a child subreaper that is all
+/// it ever started: nothing leaves by forking twice or by opening a session.
+pub(crate) fn descendants(ancestor: Pid) -> Vec<Pid> {
+    let mut children: BTreeMap<i32, Vec<i32>> = BTreeMap::new();
+    for (pid, parent) in pids().filter_map(|pid| Some((pid, parent_of(pid)?))) {
+        children.entry(parent).or_default().push(pid);
+    }
+    let mut found = Vec::new();
+    let mut next = vec![ancestor.as_raw()];
+    while let Some(parent) = next.pop() {
+        for child in children.remove(&parent).unwrap_or_default() {
+            found.push(Pid::from_raw(child));
+            next.push(child);
+        }
+    }
+    found
+}
+
+/// Processes whose environment, where this user may read it, has an entry (`NAME=value`) that matches.
+pub(crate) fn with_environment(matches: impl Fn(&[u8]) -> bool) -> Vec<Pid> {
+    pids()
+        .filter(|pid| {
+            fs::read(format!("/proc/{pid}/environ"))
+                .is_ok_and(|environment| environment.split(|byte| *byte == 0).any(&matches))
+        })
+        .map(Pid::from_raw)
+        .collect()
+}
+
+/// Sends a signal to each. One that has ended meanwhile has what was wanted.
+pub(crate) fn signal_all(pids: &[Pid], signal: Signal) {
+    for pid in pids {
+        let _ = kill(*pid, signal);
+    }
+}
+
+fn pids() -> impl Iterator<Item = i32> {
+    fs::read_dir("/proc")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+}
+
+/// The parent of a process that still runs; a zombie does not.
+fn parent_of(pid: i32) -> Option<i32> {
+    let stat = fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("stat")).ok()?;
+    // The command's name is in parentheses and may hold anything.
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
+    let state = fields.next()?;
+    let parent = fields.next()?.parse().ok()?;
+    (state != "Z").then_some(parent)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use std::process::{Command, Stdio};
+
+    #[test]
+    fn children_are_found_by_descent_and_by_their_environment() {
+        let mark = format!("BIVOUAC_TEST_MARK={}", uuid::Uuid::new_v4());
+        let (name, value) = mark.split_once('=').unwrap();
+        let mut child = Command::new("sleep")
+            .arg("600")
+            .env(name, value)
+            .stdin(Stdio::null())
+            .spawn()
+            .unwrap();
+        let pid = Pid::from_raw(i32::try_from(child.id()).unwrap());
+        let by_descent = descendants(Pid::this());
+        let by_mark = with_environment(|entry| entry == mark.as_bytes());
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(by_descent.contains(&pid));
+        assert_eq!(by_mark, [pid]);
+    }
+}
