@@ -2,7 +2,8 @@
 //! to fetch them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,10 +11,10 @@ use aws_credential_types::Credentials;
 use aws_sdk_rds::Client;
 use aws_sdk_rds::config::{BehaviorVersion, Region};
 use aws_sdk_rds::error::{ProvideErrorMetadata, SdkError};
-use aws_sdk_rds::operation::create_db_instance::builders::CreateDbInstanceFluentBuilder;
+use aws_sdk_rds::operation::create_db_instance::builders::CreateDBInstanceFluentBuilder;
 use aws_sdk_rds::types::{DbInstance, Tag};
 use aws_smithy_http_client::tls;
-use localcloud::{Options, Running};
+use localcloud::{EndpointFile, Options, Running};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use tokio::time::Instant;
@@ -28,34 +29,99 @@ fn options(home: &Path) -> Options {
     }
 }
 
+/// What a client needs to know of a localcloud.
+struct Access {
+    endpoint: String,
+    key: (String, String),
+    ca: PathBuf,
+}
+
+impl Access {
+    fn of(running: &Running) -> Self {
+        let root = running.credentials();
+        Self {
+            endpoint: running.endpoint(),
+            key: (root.access_key_id.clone(), root.secret_access_key.clone()),
+            ca: running.ca(),
+        }
+    }
+
+    fn client(&self) -> Client {
+        let http = aws_smithy_http_client::Builder::new()
+            .tls_provider(tls::Provider::Rustls(
+                tls::rustls_provider::CryptoMode::Ring,
+            ))
+            .build_https();
+        let config = aws_sdk_rds::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .endpoint_url(&self.endpoint)
+            .region(Region::new("us-east-1"))
+            .credentials_provider(Credentials::new(
+                &self.key.0,
+                &self.key.1,
+                None,
+                None,
+                "test",
+            ))
+            .http_client(http)
+            .retry_config(aws_sdk_rds::config::retry::RetryConfig::disabled())
+            .build();
+        Client::from_conf(config)
+    }
+}
+
 async fn cloud(home: &Path) -> (Running, Client) {
     let running = localcloud::start(options(home)).await.unwrap();
-    let client = client(&running);
+    let client = Access::of(&running).client();
     (running, client)
 }
 
-fn client(running: &Running) -> Client {
-    let http = aws_smithy_http_client::Builder::new()
-        .tls_provider(tls::Provider::Rustls(
-            tls::rustls_provider::CryptoMode::Ring,
-        ))
-        .build_https();
-    let root = running.credentials();
-    let config = aws_sdk_rds::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .endpoint_url(running.endpoint())
-        .region(Region::new("us-east-1"))
-        .credentials_provider(Credentials::new(
-            &root.access_key_id,
-            &root.secret_access_key,
-            None,
-            None,
-            "test",
-        ))
-        .http_client(http)
-        .retry_config(aws_sdk_rds::config::retry::RetryConfig::disabled())
-        .build();
-    Client::from_conf(config)
+/// The program itself, killed when dropped.
+struct Program {
+    child: Child,
+    access: Access,
+}
+
+impl Program {
+    async fn start(home: &Path) -> Self {
+        // What a killed one left says nothing about the new one.
+        let _ = std::fs::remove_file(home.join("endpoint.json"));
+        let mut child = Command::new(env!("CARGO_BIN_EXE_localcloud"))
+            .args(["serve", "--home"])
+            .arg(home)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let deadline = Instant::now() + Duration::from_secs(60);
+        loop {
+            if let Ok(bytes) = std::fs::read(home.join("endpoint.json")) {
+                let file: EndpointFile = serde_json::from_slice(&bytes).unwrap();
+                let key = (file.access_key_id, file.secret_access_key);
+                return Self {
+                    child,
+                    access: Access {
+                        endpoint: file.endpoint,
+                        key,
+                        ca: file.ca,
+                    },
+                };
+            }
+            assert!(
+                child.try_wait().unwrap().is_none() && Instant::now() < deadline,
+                "localcloud does not start"
+            );
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
 }
 
 fn code<E: ProvideErrorMetadata, T: std::fmt::Debug>(answer: Result<T, SdkError<E>>) -> String
@@ -69,7 +135,7 @@ where
     }
 }
 
-fn creation(rds: &Client, name: &str) -> CreateDbInstanceFluentBuilder {
+fn creation(rds: &Client, name: &str) -> CreateDBInstanceFluentBuilder {
     rds.create_db_instance()
         .db_instance_identifier(name)
         .db_instance_class("db.t4g.micro")
@@ -157,7 +223,7 @@ fn trusting(ca: &Path) -> MakeRustlsConnect {
 }
 
 async fn connect(
-    running: &Running,
+    ca: &Path,
     database: &DbInstance,
     password: &str,
 ) -> Result<tokio_postgres::Client, tokio_postgres::Error> {
@@ -170,17 +236,17 @@ async fn connect(
         .dbname(database.db_name().unwrap_or("postgres"))
         .ssl_mode(tokio_postgres::config::SslMode::Require)
         .connect_timeout(Duration::from_secs(5))
-        .connect(trusting(&running.ca()))
+        .connect(trusting(ca))
         .await?;
     tokio::spawn(connection);
     Ok(client)
 }
 
 /// Connects again and again: after a crash or a restart.
-async fn connected(running: &Running, database: &DbInstance) -> tokio_postgres::Client {
+async fn connected(ca: &Path, database: &DbInstance) -> tokio_postgres::Client {
     let deadline = Instant::now() + Duration::from_secs(30);
     loop {
-        match connect(running, database, PASSWORD).await {
+        match connect(ca, database, PASSWORD).await {
             Ok(client) => return client,
             Err(error) => assert!(Instant::now() < deadline, "{error:?}"),
         }
@@ -243,7 +309,7 @@ async fn a_database_is_a_real_server_that_speaks_tls_only() {
     assert_eq!(seen, ["creating"]);
     let address = database.endpoint().unwrap().address().unwrap().to_owned();
     assert!(address.starts_with("127.77."), "{address}");
-    let sql = connect(&running, &database, PASSWORD).await.unwrap();
+    let sql = connect(&running.ca(), &database, PASSWORD).await.unwrap();
     sql.batch_execute("CREATE TABLE photo (key text PRIMARY KEY); INSERT INTO photo VALUES ('é')")
         .await
         .unwrap();
@@ -271,7 +337,7 @@ async fn a_database_is_a_real_server_that_speaks_tls_only() {
     );
 
     assert!(
-        connect(&running, &database, "wrong-password")
+        connect(&running.ca(), &database, "wrong-password")
             .await
             .is_err()
     );
@@ -328,7 +394,7 @@ async fn two_databases_live_side_by_side_and_through_a_restart() {
         two.endpoint().unwrap().address()
     );
     for (database, value) in [(&one, "1"), (&two, "2")] {
-        let sql = connect(&running, database, PASSWORD).await.unwrap();
+        let sql = connect(&running.ca(), database, PASSWORD).await.unwrap();
         sql.batch_execute(&format!(
             "CREATE TABLE t (v text); INSERT INTO t VALUES ('{value}')"
         ))
@@ -343,7 +409,7 @@ async fn two_databases_live_side_by_side_and_through_a_restart() {
     for (name, before, value) in [("one", &one, "1"), ("two", &two, "2")] {
         let (after, _) = until(&rds, name, "available").await;
         assert_eq!(after.endpoint(), before.endpoint());
-        let sql = connected(&running, &after).await;
+        let sql = connected(&running.ca(), &after).await;
         assert_eq!(
             sql.query_one("SELECT v FROM t", &[])
                 .await
@@ -364,7 +430,7 @@ async fn a_killed_server_comes_back_with_what_was_committed() {
     let (running, rds) = cloud(home.path()).await;
     creation(&rds, "db").send().await.unwrap();
     let (database, _) = until(&rds, "db", "available").await;
-    let sql = connect(&running, &database, PASSWORD).await.unwrap();
+    let sql = connect(&running.ca(), &database, PASSWORD).await.unwrap();
     sql.batch_execute("CREATE TABLE t (v int); INSERT INTO t VALUES (42)")
         .await
         .unwrap();
@@ -379,7 +445,7 @@ async fn a_killed_server_comes_back_with_what_was_committed() {
         assert!(Instant::now() < deadline);
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
-    let sql = connected(&running, &database).await;
+    let sql = connected(&running.ca(), &database).await;
     assert_eq!(
         sql.query_one("SELECT v FROM t", &[])
             .await
@@ -388,14 +454,46 @@ async fn a_killed_server_comes_back_with_what_was_committed() {
         42
     );
     drop(sql);
+    delete(&rds, "db").await;
+    running.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_killed_localcloud_takes_its_servers_along_and_starts_them_again() {
+    let home = tempfile::tempdir().unwrap();
+    let mut program = Program::start(home.path()).await;
+    let rds = program.access.client();
+    creation(&rds, "db").send().await.unwrap();
+    let (database, _) = until(&rds, "db", "available").await;
+    let sql = connect(&program.access.ca, &database, PASSWORD)
+        .await
+        .unwrap();
+    sql.batch_execute("CREATE TABLE t (v int); INSERT INTO t VALUES (7)")
+        .await
+        .unwrap();
+    drop(sql);
     let pid = postmaster(home.path());
-    // As a crash of localcloud would: nothing is stopped in order.
-    drop(running);
+    program.child.kill().unwrap();
+    program.child.wait().unwrap();
     let deadline = Instant::now() + Duration::from_secs(30);
     while runs(pid) {
         assert!(Instant::now() < deadline, "the server outlives localcloud");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
+
+    let program = Program::start(home.path()).await;
+    let rds = program.access.client();
+    let (database, _) = until(&rds, "db", "available").await;
+    let sql = connected(&program.access.ca, &database).await;
+    assert_eq!(
+        sql.query_one("SELECT v FROM t", &[])
+            .await
+            .unwrap()
+            .get::<_, i32>(0),
+        7
+    );
+    drop(sql);
+    delete(&rds, "db").await;
 }
 
 #[tokio::test]
@@ -445,8 +543,8 @@ async fn a_database_is_modified_stopped_and_started() {
         .await
         .unwrap();
     until(&rds, "db", "available").await;
-    assert!(connect(&running, &database, PASSWORD).await.is_err());
-    connect(&running, &database, "another-password")
+    assert!(connect(&running.ca(), &database, PASSWORD).await.is_err());
+    connect(&running.ca(), &database, "another-password")
         .await
         .unwrap();
 
@@ -464,7 +562,7 @@ async fn a_database_is_modified_stopped_and_started() {
         .await
         .unwrap();
     until(&rds, "db", "available").await;
-    connect(&running, &database, "another-password")
+    connect(&running.ca(), &database, "another-password")
         .await
         .unwrap();
 
@@ -491,7 +589,7 @@ async fn on_paper_nothing_runs_and_all_is_told() {
     let running = localcloud::start(Options::paper(home.path()))
         .await
         .unwrap();
-    let rds = client(&running);
+    let rds = Access::of(&running).client();
     for n in 0..25 {
         creation(&rds, &format!("db-{n:02}")).send().await.unwrap();
     }
