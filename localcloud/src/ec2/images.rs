@@ -112,7 +112,13 @@ impl Ec2 {
         Ok(xml.finish())
     }
 
-    async fn finish_image(self: &Arc<Self>, region: &str, image: &Image, source: &str, reboots: bool) {
+    async fn finish_image(
+        self: &Arc<Self>,
+        region: &str,
+        image: &Image,
+        source: &str,
+        reboots: bool,
+    ) {
         if reboots {
             self.machines.stop(source).await;
         }
