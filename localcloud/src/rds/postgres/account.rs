@@ -151,7 +151,7 @@ mod tests {
         fs::set_permissions(&closed, fs::Permissions::from_mode(0o700)).unwrap();
         match stranger.must_enter(&home) {
             Err(NotEnterable::Folder { folder, .. }) => {
-                assert!(folder.ends_with("closed"), "{folder:?}")
+                assert!(folder.ends_with("closed"), "{folder:?}");
             }
             other => panic!("{other:?}"),
         }
