@@ -31,7 +31,7 @@ impl Failure {
     pub fn no_photo(key: &Key) -> Self {
         Self::new(
             StatusCode::NOT_FOUND,
-            format!("there is no photo with the key \"{key}\"; list_keys names all there are"),
+            format!("there is no photo with the key \"{key}\"; upload it first"),
         )
     }
 

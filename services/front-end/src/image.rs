@@ -42,10 +42,10 @@ const NAMES: [(Kind, &str, &str); 12] = [
     (Kind::Heic, "image/heic", "HEIC image"),
     (Kind::Jxl, "image/jxl", "JPEG XL image"),
     (Kind::Bmp, "image/bmp", "BMP image"),
-    (Kind::Ico, "image/x-icon", "icon"),
+    (Kind::Ico, "image/x-icon", "Icon"),
     (Kind::Tiff, "image/tiff", "TIFF image"),
     (Kind::Svg, "image/svg+xml", "SVG image"),
-    (Kind::Other, "application/octet-stream", "file"),
+    (Kind::Other, "application/octet-stream", "File"),
 ];
 
 impl Kind {
@@ -73,7 +73,7 @@ impl Kind {
         NAMES
             .iter()
             .find(|(kind, ..)| *kind == self)
-            .map_or("file", |row| row.2)
+            .map_or("File", |row| row.2)
     }
 
     /// Whether it is an image at all.

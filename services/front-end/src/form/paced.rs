@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures::Stream;
 use http_body::Body;
 
-/// After how many bytes the parser is made to look at what it has.
+/// After how many bytes of a part's content the parser is made to hand them out.
 const PORTION: u64 = 64 * 1024;
 
 /// How many bytes may come before the headers of the next part are whole.
@@ -39,6 +39,16 @@ impl Allowance {
     /// The parser hands out a part's content now.
     pub(super) fn for_content(&self) {
         self.headers.store(u64::MAX, Ordering::Relaxed);
+    }
+
+    /// After how many bytes the parser is made to look at what it has: while it looks for headers,
+    /// after every piece, for they may be whole.
+    fn portion(&self) -> u64 {
+        if self.headers.load(Ordering::Relaxed) == u64::MAX {
+            PORTION
+        } else {
+            1
+        }
     }
 
     fn take(&self, bytes: u64) -> Result<(), Exceeded> {
@@ -91,7 +101,7 @@ where
     type Item = Result<Bytes, Box<dyn std::error::Error + Send + Sync>>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if self.since_pause >= PORTION {
+        if self.since_pause >= self.allowance.portion() {
             self.since_pause = 0;
             context.waker().wake_by_ref();
             return Poll::Pending;

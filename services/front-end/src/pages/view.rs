@@ -177,6 +177,16 @@ pub(super) fn size_told(bytes: u64) -> String {
     format!("{bytes} bytes")
 }
 
+/// A limit as it was set: limits are whole mebibytes as a rule.
+pub(super) fn limit_told(bytes: u64) -> String {
+    const MEBIBYTE: u64 = 1024 * 1024;
+    if bytes >= MEBIBYTE && bytes % MEBIBYTE == 0 {
+        format!("{} MiB", bytes / MEBIBYTE)
+    } else {
+        size_told(bytes)
+    }
+}
+
 /// A number with its thousands apart.
 fn grouped(number: u64) -> String {
     let digits = number.to_string();
@@ -217,6 +227,10 @@ mod tests {
         ] {
             assert_eq!(size_told(bytes), told);
         }
+        assert_eq!(
+            (limit_told(26_214_400), limit_told(5_000)),
+            ("25 MiB".into(), "5 KB".into())
+        );
         assert_eq!(
             (grouped(7), grouped(1_234), grouped(26_214_400)),
             ("7".into(), "1,234".into(), "26,214,400".into())

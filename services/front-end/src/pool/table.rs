@@ -107,6 +107,8 @@ impl Tables {
             }
         };
         match serde_json::from_slice::<Table>(answer.body()) {
+            // A manager that has not read its own table yet.
+            Ok(table) if table.epoch == 0 => false,
             Ok(table) => {
                 self.adopt(table);
                 true

@@ -30,6 +30,7 @@
     form.querySelector("[data-hint]").hidden = false;
     form.querySelector("[data-key-field]")?.remove();
     input.required = false;
+    input.classList.add("bare");
     input.multiple = fixedKey === undefined;
     if (fixedKey === undefined) form.querySelector("label[for=file]").textContent = "Photos";
     input.addEventListener("change", () => {
@@ -38,8 +39,7 @@
     });
     form.addEventListener("submit", (event) => {
       event.preventDefault();
-      if (waiting().length === 0) input.click();
-      else start();
+      if (sending === 0) start();
     });
     clear.addEventListener("click", () => {
       items.filter((item) => item.state !== "sending").forEach(remove);
@@ -109,9 +109,9 @@
 
   function draw(item) {
     const id = `key-${Math.random().toString(36).slice(2)}`;
-    const preview = element("img", { className: "preview", alt: "", src: URL.createObjectURL(item.file) });
-    preview.addEventListener("error", () => preview.removeAttribute("src"), { once: true });
-    item.preview = preview;
+    item.address = URL.createObjectURL(item.file);
+    const preview = element("img", { className: "preview", alt: "", src: item.address });
+    preview.addEventListener("error", () => preview.replaceWith(element("span", { className: "preview" })));
     item.said = element("div", { className: "said", id: `${id}-said` });
     item.remove = element("button", { className: "button ghost small", type: "button", textContent: "Remove" });
     item.remove.setAttribute("aria-label", `Remove ${item.file.name}`);
@@ -141,7 +141,7 @@
 
   function remove(item) {
     clearTimeout(item.timer);
-    URL.revokeObjectURL(item.preview.src);
+    URL.revokeObjectURL(item.address);
     item.row.remove();
     items = items.filter((other) => other !== item);
   }
@@ -152,21 +152,26 @@
   }
 
   /* What is wrong with a file before it is sent, if anything. */
-  function objection(item) {
-    const bytes = new TextEncoder().encode(item.key).length;
+  function objectionToFile(item) {
     if (item.file.size > limit) return `This file is ${size(item.file.size)}; the most is ${form.dataset.limitTold}.`;
-    if (item.file.size === 0) return "This file is empty.";
+    return item.file.size === 0 ? "This file is empty." : undefined;
+  }
+
+  function objectionToKey(item) {
+    const bytes = new TextEncoder().encode(item.key).length;
     if (bytes === 0) return "Give it a key.";
     if (bytes > LONGEST_KEY) return `The key is ${bytes} bytes long; the most is ${LONGEST_KEY}.`;
-    if (items.some((other) => other !== item && other.state !== "done" && other.key === item.key)) {
-      return "Another file of this list has the same key.";
-    }
-    return undefined;
+    const isTaken = (other) => other !== item && other.state !== "done" && other.key === item.key;
+    return items.some(isTaken) ? "Another file of this list has the same key." : undefined;
+  }
+
+  function objection(item) {
+    return objectionToFile(item) ?? objectionToKey(item);
   }
 
   async function check(item) {
     const wrong = objection(item);
-    item.field?.setAttribute("aria-invalid", String(wrong !== undefined));
+    item.field?.setAttribute("aria-invalid", String(objectionToKey(item) !== undefined));
     tell(item, wrong ? "failed" : "waiting", wrong ?? size(item.file.size));
     if (wrong || fixedKey !== undefined) return;
     const key = item.key;
@@ -187,8 +192,9 @@
     show();
   }
 
+  /* What a press of the button sends: what waits, and what failed for a reason that may have passed. */
   function waiting() {
-    return items.filter((item) => item.state === "waiting" || item.state === "failed");
+    return items.filter((item) => ["waiting", "failed"].includes(item.state) && !objection(item));
   }
 
   function say(text) {
@@ -198,24 +204,16 @@
   function show() {
     const count = waiting().length;
     list.hidden = items.length === 0;
+    send.hidden = count === 0 && sending === 0;
     clear.hidden = items.length < 2 || sending > 0;
     const verb = fixedKey === undefined ? "Upload" : "Replace";
     const what = fixedKey === undefined && count > 0 ? ` ${count} ${count === 1 ? "photo" : "photos"}` : "";
-    send.textContent = count > 0 || sending > 0 ? verb + what : "Choose files";
-    if (sending > 0) send.textContent = `Uploading ${sending}`;
+    send.textContent = sending > 0 ? `Uploading ${sending}` : verb + what;
     send.setAttribute("aria-busy", String(sending > 0));
   }
 
   async function start() {
-    const queue = waiting().filter((item) => {
-      const wrong = objection(item);
-      if (wrong) tell(item, "failed", wrong);
-      return !wrong;
-    });
-    if (queue.length === 0) {
-      waiting()[0]?.field?.focus();
-      return;
-    }
+    const queue = waiting();
     const total = queue.length;
     let stored = 0;
     const lane = async () => {
@@ -246,7 +244,7 @@
       tell(item, "failed", failed);
     } else {
       if (item.field) item.field.disabled = true;
-      tell(item, "done", "Uploaded. ", element("a", { href: path("/view/", key), textContent: "Look at it" }));
+      tell(item, "done", "Uploaded. ", element("a", { href: path("/view/", key), textContent: "View it" }));
     }
     return !failed;
   }
