@@ -6,6 +6,7 @@
 
 mod answer;
 mod fields;
+mod list;
 mod log;
 mod protocol;
 mod put;
@@ -90,7 +91,7 @@ impl CloudWatch {
             }
             "GetMetricData" => query::metric_data(&fields, region, self.log().store()),
             "GetMetricStatistics" => query::statistics(&fields, region, self.log().store()),
-            "ListMetrics" => query::list(&fields, region, self.log().store(), now),
+            "ListMetrics" => list::metrics(&fields, region, self.log().store(), now),
             other => Err(ApiError::with_status(
                 StatusCode::NOT_FOUND,
                 "UnknownOperationException",

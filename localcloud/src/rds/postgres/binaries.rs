@@ -69,7 +69,13 @@ impl Binaries {
 
     /// The programs in a folder, if it has what a database needs and they run.
     pub(crate) async fn at(folder: PathBuf) -> Option<Self> {
-        let folder = folder.canonicalize().ok()?;
+        // Some put links to the programs on PATH; what they need is beside the programs themselves.
+        let folder = folder
+            .join("postgres")
+            .canonicalize()
+            .ok()?
+            .parent()?
+            .to_owned();
         if !folder.join("initdb").is_file() {
             return None;
         }
