@@ -159,7 +159,10 @@ impl Ec2 {
     pub(super) async fn bring_up(self: Arc<Self>, region: String, id: String) {
         let _held = self.hold(&id).await;
         let state = self.instance(&region, &id).map(|instance| instance.state);
-        if matches!(state, Some(InstanceState::Pending | InstanceState::Running)) {
+        // When localcloud stops, the next start boots it.
+        if matches!(state, Some(InstanceState::Pending | InstanceState::Running))
+            && !self.context.stopping.is_cancelled()
+        {
             self.start_machine(&region, &id).await;
         }
     }
@@ -329,6 +332,10 @@ impl Ec2 {
 
     /// Stops every instance's processes; the state stays.
     pub async fn shutdown(&self) {
+        self.machines.stop_all().await;
+        // One that was about to boot did so meanwhile.
+        self.context.tasks.close();
+        self.context.tasks.wait().await;
         self.machines.stop_all().await;
         self.metadata.close_all();
     }

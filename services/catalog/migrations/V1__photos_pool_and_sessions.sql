@@ -55,7 +55,7 @@ CREATE TABLE node (
 );
 CREATE UNIQUE INDEX node_place ON node (pool, place) WHERE stage IN ('serving', 'lost');
 
--- Log-ins to the manager's pages, by the SHA-256 of the cookie's secret.
+-- Log-ins to the manager's pages, by the id in the signed cookie.
 CREATE TABLE session (
     id         text PRIMARY KEY,
     expires_at timestamptz NOT NULL

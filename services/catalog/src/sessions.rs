@@ -1,4 +1,5 @@
-//! Log-ins to the manager's pages. Ids are digests: who reads the table cannot log in with it.
+//! Log-ins to the manager's pages, by the ids in signed cookies: who reads the table cannot log in, for
+//! want of the signature.
 
 use std::time::Duration;
 

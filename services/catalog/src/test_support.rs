@@ -142,8 +142,9 @@ impl PostgresServer {
         );
     }
 
-    /// Starts the server and waits until it accepts connections; false if it ended instead.
+    /// Starts the server and waits until it accepts connections; false if its port is taken.
     fn launch(&mut self) -> bool {
+        let _none = std::fs::remove_file(self.home.join("log"));
         let child = as_owner("sh")
             .args(["-c", GUARD, "guard"])
             .arg(program("postgres"))
@@ -167,7 +168,7 @@ impl PostgresServer {
             {
                 return true;
             }
-            if log.contains("FATAL:") {
+            if log.contains("could not create any TCP/IP sockets") {
                 return false;
             }
             std::thread::sleep(Duration::from_millis(10));

@@ -166,7 +166,7 @@ impl Pool {
         {
             Ok(()) => {}
             Err(NodeError::LeaseVoid) => {
-                tracing::debug!(key = key.as_str(), "the lease of a fill was void")
+                tracing::debug!(key = key.as_str(), "the lease of a fill was void");
             }
             Err(error) => self.note(&lease.member, &error),
         }

@@ -4,7 +4,6 @@ use http::{Method, Request, Response, StatusCode};
 use http_body::Body as _;
 use kit::body::{Body, Incoming};
 use kit::reply;
-use serde_json::json;
 
 use crate::bucket::Bucket;
 use crate::caches;
@@ -60,9 +59,15 @@ pub async fn answer<B: Bucket>(manager: &Manager<B>, request: Request<Incoming>)
     }
 }
 
+/// The contract's success; its fields come in the contract's order.
+fn success(fields: &str) -> Response<Body> {
+    let body = format!(r#"{{"success":"true"{fields}}}"#);
+    reply::with_type(StatusCode::OK, "application/json", kit::body::full(body))
+}
+
 async fn delete_all<B: Bucket>(manager: &Manager<B>) -> Response<Body> {
     match photos::delete_all(&manager.keeper, &manager.nodes, &manager.bucket).await {
-        Ok(()) => reply::json(StatusCode::OK, &json!({ "success": "true" })),
+        Ok(()) => success(""),
         Err(error) => {
             tracing::warn!(error = chain(&error), "deleting all photos");
             reply::failure(StatusCode::SERVICE_UNAVAILABLE, &deletion_failure(&error))
@@ -99,14 +104,13 @@ async fn configure_cache<B: Bucket>(
         return reply::failure(StatusCode::SERVICE_UNAVAILABLE, STARTING);
     };
     let pool = &state.pool;
-    let body = format!(
-        r#"{{"success":"true","mode":"{}","numNodes":{},"cacheSize":{},"policy":"{}"}}"#,
+    success(&format!(
+        r#","mode":"{}","numNodes":{},"cacheSize":{},"policy":"{}""#,
         pool.mode.as_str(),
         pool.wanted,
         megabytes(pool.capacity),
         policy_name(pool.policy)
-    );
-    reply::with_type(StatusCode::OK, "application/json", kit::body::full(body))
+    ))
 }
 
 /// Stores a wish and tells the nodes what concerns them. With `from` it is only granted if that is
@@ -168,10 +172,7 @@ fn wish_failure(error: &WishError) -> Response<Body> {
 
 fn number_of_nodes<B: Bucket>(manager: &Manager<B>) -> Response<Body> {
     match manager.keeper.state() {
-        Some(state) => reply::json(
-            StatusCode::OK,
-            &json!({ "success": "true", "numNodes": state.pool.wanted }),
-        ),
+        Some(state) => success(&format!(r#","numNodes":{}"#, state.pool.wanted)),
         None => reply::failure(StatusCode::SERVICE_UNAVAILABLE, STARTING),
     }
 }
@@ -194,11 +195,10 @@ async fn rate<B: Bucket>(manager: &Manager<B>, query: &str) -> Response<Body> {
     } else {
         counts.misses
     };
-    let body = format!(
-        r#"{{"success":"true","rate":"{which}","value":{}}}"#,
+    success(&format!(
+        r#","rate":"{which}","value":{}"#,
         serde_json::Value::from(fraction(part, counts.lookups))
-    );
-    reply::with_type(StatusCode::OK, "application/json", kit::body::full(body))
+    ))
 }
 
 /// `part` of `whole`; 0 of nothing.

@@ -180,7 +180,7 @@ pub(super) fn size_told(bytes: u64) -> String {
 /// A limit as it was set: limits are whole mebibytes as a rule.
 pub(super) fn limit_told(bytes: u64) -> String {
     const MEBIBYTE: u64 = 1024 * 1024;
-    if bytes >= MEBIBYTE && bytes % MEBIBYTE == 0 {
+    if bytes >= MEBIBYTE && bytes.is_multiple_of(MEBIBYTE) {
         format!("{} MiB", bytes / MEBIBYTE)
     } else {
         size_told(bytes)
@@ -192,7 +192,7 @@ fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);

@@ -6,6 +6,8 @@ use tokio::net::TcpStream;
 
 use crate::stage::{GIF, Stage, form};
 
+type Part<'a> = (&'a str, &'a [u8]);
+
 const TYPE: (&str, &str) = ("content-type", "multipart/form-data; boundary=XX");
 
 async fn nothing_is_stored(stage: &Stage) {
@@ -79,7 +81,7 @@ async fn forms_that_are_wrong_are_told_what_would_be_right() {
         ("; name=\"key\"", &b"k"[..]),
         ("; name=\"file\"; filename=\"file\"", GIF),
     );
-    let forms: [(&[(&str, &[u8])], &str); 8] = [
+    let forms: [(&[Part<'_>], &str); 8] = [
         (&[key], "\"file\" is missing"),
         (&[file], "\"key\" is missing"),
         (&[], "\"file\" is missing"),

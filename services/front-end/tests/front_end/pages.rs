@@ -28,7 +28,7 @@ async fn the_first_page_asks_for_photos_and_later_shows_them_newest_first() {
         "{text}"
     );
     assert!(text.find("/view/last").unwrap() < text.find("/view/first").unwrap());
-    assert!(text.contains(&format!("src=\"/photos/last\"")) && text.contains("3 photos, "));
+    assert!(text.contains("src=\"/photos/last\"") && text.contains("3 photos, "));
     assert!(!text.contains("No photos yet") && !text.contains("Older photos"));
 }
 
@@ -228,10 +228,7 @@ async fn styles_and_scripts_come_from_here() {
         !page.contains("http://www") && !page.contains("https://") && !page.contains("style="),
         "{page}"
     );
-    assert!(
-        page.contains(&format!("href=\"http://127.0.0.1:")),
-        "{page}"
-    );
+    assert!(page.contains("href=\"http://127.0.0.1:"), "{page}");
     assert!(
         stage
             .get("/metrics")

@@ -133,6 +133,7 @@ impl Seen {
     pub fn heartbeat_sent(&mut self, id: Uuid, timeout: Duration, now: Instant) -> Option<Instant> {
         let node = self.nodes.entry(id).or_default();
         let before = node.lease_until;
+        node.ready = None;
         node.lease_until = before.max(Some(now + timeout + LEASE + SLACK));
         before
     }

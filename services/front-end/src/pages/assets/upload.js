@@ -12,12 +12,15 @@
     time.textContent = at.toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
   }
 
+  replaceBroken(document);
+
   const form = document.querySelector("[data-upload]");
   if (!form) return;
   const input = form.querySelector("#file");
   const list = form.querySelector("[data-list]");
   const send = form.querySelector("[data-send]");
   const clear = form.querySelector("[data-clear]");
+  const actions = form.querySelector("[data-actions]");
   const status = form.querySelector("[data-status]");
   const limit = Number(form.dataset.limit);
   const fixedKey = form.dataset.key;
@@ -25,6 +28,15 @@
   let sending = 0;
 
   enhance();
+
+  /* A photo that cannot be read (the bucket is away) leaves words, not a broken frame. */
+  function replaceBroken(page) {
+    for (const image of page.querySelectorAll(".gallery img, .photo img")) {
+      const replace = () => image.replaceWith(element("span", { className: image.className, textContent: "Not available right now" }));
+      if (image.complete && image.naturalWidth === 0 && image.loading !== "lazy") replace();
+      else image.addEventListener("error", replace, { once: true });
+    }
+  }
 
   function enhance() {
     form.querySelector("[data-hint]").hidden = false;
@@ -204,6 +216,7 @@
   function show() {
     const count = waiting().length;
     list.hidden = items.length === 0;
+    actions.hidden = items.length === 0;
     send.hidden = count === 0 && sending === 0;
     clear.hidden = items.length < 2 || sending > 0;
     const verb = fixedKey === undefined ? "Upload" : "Replace";
@@ -294,6 +307,8 @@
     if (!answer?.ok) return;
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const photos = page.querySelector("#photos");
-    if (photos) document.querySelector("#photos")?.replaceWith(photos);
+    if (!photos) return;
+    replaceBroken(photos);
+    document.querySelector("#photos")?.replaceWith(photos);
   }
 })();

@@ -1,0 +1,11 @@
+//! EC2, IAM and STS as the AWS SDK sees them, on paper and on real machines.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod access;
+mod groups;
+mod images;
+mod launching;
+mod machines;
+mod restarts;
+mod roles;
+mod support;

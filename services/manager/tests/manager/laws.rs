@@ -1,0 +1,432 @@
+//! Laws of the pure core, over random histories of a simulated pool.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use catalog::{Mode, Policy, PoolRow, PoolState, Stage};
+use jiff::Timestamp;
+use manager::pool::{
+    self, Instance, InstanceState, LEASE, Now, SILENCE, SIZES, Seen, is_steady, may_publish, next,
+    table,
+};
+use proptest::prelude::*;
+use uuid::Uuid;
+
+/// The longest time a heartbeat is under way before its sender gives up.
+const TIMEOUT: u64 = 450;
+
+#[derive(Clone, Debug)]
+enum Event {
+    Wait(u64),
+    Wish(u32),
+    /// One heartbeat to every node; each number chooses what becomes of one.
+    Beat(Vec<u8>),
+    Launch,
+    LaunchIsRefused,
+    List,
+    Die(usize),
+    CutOff(usize),
+    Heal,
+    ManagerRestarts,
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    prop_oneof![
+        6 => (1..900_u64).prop_map(Event::Wait),
+        2 => SIZES.prop_map(Event::Wish),
+        8 => prop::collection::vec(any::<u8>(), 8).prop_map(Event::Beat),
+        3 => Just(Event::Launch),
+        1 => Just(Event::LaunchIsRefused),
+        3 => Just(Event::List),
+        1 => (0..8_usize).prop_map(Event::Die),
+        1 => (0..8_usize).prop_map(Event::CutOff),
+        1 => Just(Event::Heal),
+        1 => Just(Event::ManagerRestarts),
+    ]
+}
+
+/// A cache node as far as leases go.
+#[derive(Clone, Debug)]
+struct Node {
+    epoch: u64,
+    lease_until: Instant,
+    is_cut_off: bool,
+}
+
+/// A heartbeat on its way.
+#[derive(Clone, Debug)]
+struct Letter {
+    arrives: Instant,
+    id: Uuid,
+    instance: String,
+    epoch: u64,
+    is_answered: bool,
+}
+
+struct Simulation {
+    start: Instant,
+    now: Instant,
+    state: PoolState,
+    seen: Seen,
+    nodes: BTreeMap<String, Node>,
+    ec2: BTreeMap<String, InstanceState>,
+    letters: Vec<Letter>,
+    count: u128,
+}
+
+impl Simulation {
+    fn new() -> Self {
+        let start = Instant::now();
+        let pool = PoolRow {
+            name: "cache".to_owned(),
+            revision: 1,
+            epoch: 1,
+            size: 0,
+            wanted: 1,
+            capacity: 1,
+            policy: Policy::Lru,
+            mode: Mode::Manual,
+            exp_ratio: 2.0,
+            shrink_ratio: 0.5,
+            max_miss: 0.6,
+            min_miss: 0.2,
+        };
+        Self {
+            start,
+            now: start,
+            state: PoolState {
+                pool,
+                nodes: Vec::new(),
+            },
+            seen: Seen::new(start),
+            nodes: BTreeMap::new(),
+            ec2: BTreeMap::new(),
+            letters: Vec::new(),
+            count: 0,
+        }
+    }
+
+    fn clock(&self) -> Now {
+        let since = self.now.duration_since(self.start);
+        Now {
+            instant: self.now,
+            wall: Timestamp::UNIX_EPOCH + since,
+        }
+    }
+
+    fn happen(&mut self, event: &Event) {
+        match event {
+            Event::Wait(milliseconds) => self.wait(*milliseconds),
+            Event::Wish(nodes) => self.state.pool.wanted = *nodes,
+            Event::Beat(fates) => self.beat(fates),
+            Event::Launch => self.launch(),
+            Event::LaunchIsRefused => self.refuse_launches(),
+            Event::List => self.list(),
+            Event::Die(index) => self.die(*index),
+            Event::CutOff(index) => {
+                if let Some(node) = self.nodes.values_mut().nth(*index) {
+                    node.is_cut_off = true;
+                }
+            }
+            Event::Heal => self.heal(),
+            Event::ManagerRestarts => self.seen = Seen::new(self.now),
+        }
+        self.act();
+    }
+
+    /// Moves the state and publishes, as the manager does all the time; checks what must always hold.
+    fn act(&mut self) {
+        let before = self.state.clone();
+        let clock = self.clock();
+        let count = &mut self.count;
+        let mut new_id = || {
+            *count += 1;
+            Uuid::from_u128(*count)
+        };
+        let after = next(&before, &self.seen, &clock, &mut new_id);
+        self.check_step(&before, &after);
+        self.state = after;
+        self.seen.keep_only(&self.state.nodes);
+        let published = self.seen.published.map_or(0, |(epoch, _)| epoch);
+        let epoch = self.state.pool.epoch;
+        if epoch > published && may_publish(&self.state, &self.seen, &clock) {
+            self.check_publication();
+            self.seen.published = Some((epoch, self.now));
+        }
+    }
+
+    fn check_step(&self, before: &PoolState, after: &PoolState) {
+        assert!(after.pool.epoch >= before.pool.epoch, "an epoch shrank");
+        if table(before).nodes != table(after).nodes {
+            assert!(
+                after.pool.epoch > before.pool.epoch,
+                "a table without an epoch"
+            );
+        }
+        assert_eq!(after.pool.wanted, before.pool.wanted);
+        assert!(after.pool.size <= *SIZES.end());
+        let placed: Vec<_> = after.nodes.iter().filter_map(|node| node.place).collect();
+        let places: BTreeSet<_> = placed.iter().collect();
+        assert_eq!(placed.len(), places.len(), "two nodes at one place");
+        assert!(placed.iter().all(|place| *place < after.pool.size));
+        for node in &after.nodes {
+            let was = before.nodes.iter().find(|old| old.id == node.id);
+            let served = was.is_some_and(|old| old.stage == Stage::Serving);
+            if served && node.stage == Stage::Lost {
+                let is_silent = self.seen.silence(node.id, self.now) >= SILENCE;
+                assert!(
+                    is_silent || self.seen.is_ending(node),
+                    "left out for nothing"
+                );
+            }
+        }
+    }
+
+    /// The promise to front-ends: from now on nobody serves by an older table.
+    fn check_publication(&self) {
+        let epoch = self.state.pool.epoch;
+        for (instance, node) in &self.nodes {
+            let serves = node.lease_until > self.now;
+            assert!(
+                !serves || node.epoch == epoch,
+                "{instance} serves epoch {} while {epoch} is published",
+                node.epoch
+            );
+        }
+    }
+
+    fn wait(&mut self, milliseconds: u64) {
+        let end = self.now + Duration::from_millis(milliseconds);
+        self.letters.sort_by_key(|letter| letter.arrives);
+        while self
+            .letters
+            .first()
+            .is_some_and(|letter| letter.arrives <= end)
+        {
+            let letter = self.letters.remove(0);
+            self.now = self.now.max(letter.arrives);
+            self.deliver(&letter);
+            self.act();
+        }
+        self.now = end;
+    }
+
+    fn deliver(&mut self, letter: &Letter) {
+        let Some(node) = self.nodes.get_mut(&letter.instance) else {
+            return;
+        };
+        if letter.epoch < node.epoch {
+            return;
+        }
+        node.epoch = letter.epoch;
+        node.lease_until = self.now + LEASE;
+        if letter.is_answered {
+            self.seen
+                .heartbeat_answered(letter.id, letter.epoch, self.now);
+        }
+    }
+
+    fn beat(&mut self, fates: &[u8]) {
+        let rows = self.state.nodes.clone();
+        for (index, row) in rows.iter().enumerate() {
+            let Some(instance) = row.instance.clone().filter(|_| row.address.is_some()) else {
+                continue;
+            };
+            let fate = fates[index % fates.len()];
+            let is_reachable = self
+                .nodes
+                .get(&instance)
+                .is_some_and(|node| !node.is_cut_off);
+            match row.stage {
+                Stage::Serving | Stage::Leaving => self.write_to(row.id, instance, fate),
+                Stage::Starting | Stage::Lost if is_reachable => {
+                    let is_fit =
+                        row.stage == Stage::Starting || self.seen.lease_is_over(row.id, self.now);
+                    self.seen.answered(row.id, self.now);
+                    self.seen.set_ready(row.id, is_fit, self.now);
+                }
+                Stage::Starting | Stage::Lost => self.seen.set_ready(row.id, false, self.now),
+                _ => {}
+            }
+        }
+    }
+
+    /// Sends a heartbeat; the one before must have been answered or given up.
+    fn write_to(&mut self, id: Uuid, instance: String, fate: u8) {
+        if self.letters.iter().any(|letter| letter.id == id) {
+            return;
+        }
+        let timeout = Duration::from_millis(TIMEOUT);
+        let before = self.seen.heartbeat_sent(id, timeout, self.now);
+        let Some(node) = self.nodes.get(&instance) else {
+            self.seen.heartbeat_refused(id, before);
+            return;
+        };
+        let arrives = self.now + Duration::from_millis(u64::from(fate) * TIMEOUT / 255);
+        let (is_lost, is_answered) = match (node.is_cut_off, fate % 8) {
+            (true, 0..4) | (false, 0) => (true, false),
+            (true, _) | (false, 1) => (false, false),
+            (false, _) => (false, true),
+        };
+        if !is_lost {
+            self.letters.push(Letter {
+                arrives,
+                id,
+                instance,
+                epoch: self.state.pool.epoch,
+                is_answered,
+            });
+        }
+    }
+
+    fn launch(&mut self) {
+        for row in &mut self.state.nodes {
+            if row.stage == Stage::Launching {
+                self.count += 1;
+                let instance = format!("i-{}", self.count);
+                let node = Node {
+                    epoch: 0,
+                    lease_until: self.now,
+                    is_cut_off: false,
+                };
+                self.nodes.insert(instance.clone(), node);
+                self.ec2.insert(instance.clone(), InstanceState::Running);
+                row.address = Some(instance.clone());
+                row.instance = Some(instance);
+                row.subnet = Some("subnet".to_owned());
+                row.stage = Stage::Starting;
+            }
+        }
+        let ending = self
+            .state
+            .nodes
+            .iter()
+            .filter(|row| row.stage == Stage::Ending);
+        let ended: Vec<_> = ending.filter_map(|row| row.instance.clone()).collect();
+        for instance in ended {
+            self.nodes.remove(&instance);
+            self.ec2.insert(instance, InstanceState::Terminated);
+        }
+    }
+
+    fn refuse_launches(&mut self) {
+        for row in &mut self.state.nodes {
+            if row.stage == Stage::Launching {
+                self.count += 1;
+                row.id = Uuid::from_u128(self.count);
+            }
+        }
+    }
+
+    fn list(&mut self) {
+        let listed = self.ec2.iter().map(|(id, state)| {
+            let instance = Instance {
+                state: *state,
+                address: Some(id.clone()),
+                token: None,
+            };
+            (id.clone(), instance)
+        });
+        self.seen.instances = listed.collect();
+    }
+
+    fn die(&mut self, index: usize) {
+        if let Some(instance) = self.nodes.keys().nth(index).cloned() {
+            self.nodes.remove(&instance);
+            self.ec2.insert(instance, InstanceState::Terminated);
+        }
+    }
+
+    fn heal(&mut self) {
+        for node in self.nodes.values_mut() {
+            node.is_cut_off = false;
+        }
+    }
+
+    /// Nothing fails any more: the pool comes to what is wished for.
+    fn settle(&mut self) {
+        self.happen(&Event::Heal);
+        for _ in 0..600 {
+            for event in [
+                Event::Launch,
+                Event::List,
+                Event::Beat(vec![7, 15, 23, 31]),
+                Event::Wait(500),
+            ] {
+                self.happen(&event);
+            }
+            let published = self.seen.published.map(|(epoch, _)| epoch);
+            if is_steady(&self.state) && published == Some(self.state.pool.epoch) {
+                let wanted = self.state.pool.wanted as usize;
+                assert_eq!(self.nodes.len(), wanted, "instances left over");
+                return;
+            }
+        }
+        panic!("the pool does not settle: {:#?}", self.state);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_happens_no_table_is_published_while_an_older_one_is_served(
+        events in prop::collection::vec(event(), 1..120)
+    ) {
+        let mut simulation = Simulation::new();
+        for event in &events {
+            simulation.happen(event);
+        }
+        simulation.settle();
+    }
+}
+
+#[test]
+fn a_steady_pool_is_left_alone() {
+    let mut simulation = Simulation::new();
+    simulation.state.pool.wanted = 3;
+    simulation.settle();
+    let before = simulation.state.clone();
+    simulation.happen(&Event::List);
+    assert_eq!(simulation.state, before);
+    assert_eq!(pool::serving(&before), 3);
+    assert!(pool::empty_places(&before).is_empty());
+}
+
+#[test]
+fn nodes_that_start_together_join_in_one_epoch() {
+    let mut simulation = Simulation::new();
+    simulation.settle();
+    let epoch = simulation.state.pool.epoch;
+    simulation.state.pool.wanted = 8;
+    simulation.settle();
+    assert_eq!(simulation.state.pool.epoch, epoch + 1);
+}
+
+#[test]
+fn a_node_that_is_cut_off_is_left_out_and_comes_back_when_it_is_reached_again() {
+    let mut simulation = Simulation::new();
+    simulation.state.pool.wanted = 2;
+    simulation.settle();
+    let before = table(&simulation.state);
+    simulation.happen(&Event::CutOff(0));
+    let mut beat_for = |seconds: u64| {
+        for _ in 0..seconds * 2 {
+            simulation.happen(&Event::Beat(vec![7]));
+            simulation.happen(&Event::Wait(500));
+        }
+        let published = simulation.seen.published.map(|(epoch, _)| epoch);
+        assert_eq!(published, Some(simulation.state.pool.epoch));
+        table(&simulation.state)
+    };
+    let without = beat_for(6);
+    assert_eq!(without.nodes[0], None);
+    assert_eq!(without.nodes[1], before.nodes[1]);
+    simulation.happen(&Event::Heal);
+    for _ in 0..12 {
+        simulation.happen(&Event::Beat(vec![7]));
+        simulation.happen(&Event::Wait(500));
+    }
+    assert_eq!(table(&simulation.state).nodes, before.nodes);
+    assert!(simulation.state.pool.epoch > without.epoch);
+}

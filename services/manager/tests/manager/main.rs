@@ -1,0 +1,12 @@
+//! The manager as a whole, in-process: a real PostgreSQL, real cache nodes, and an EC2 and a bucket
+//! that tests can make fail.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod api;
+mod faults;
+mod laws;
+mod pages;
+mod pool;
+mod requests;
+mod world;

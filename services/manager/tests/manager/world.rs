@@ -1,0 +1,502 @@
+//! A deployment in one process.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener as StdListener};
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use bytes::Bytes;
+use catalog::test_support::{PASSWORD, database};
+use catalog::{Catalog, DatabaseSettings};
+use http::{HeaderMap, Method, Request, Response, StatusCode};
+use kit::client::Client;
+use kit::pool::{Statistics, Table};
+use manager::bucket::{Bucket, BucketError};
+use manager::cloud::{Cloud, CloudError, Launched, Listed, Order};
+use manager::nodes::Nodes;
+use manager::pool::InstanceState;
+use manager::settings::Settings;
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+pub(crate) const TOKEN: &str = "a-token-for-internal-use";
+pub(crate) const MANAGER_PASSWORD: &str = "correct horse";
+pub(crate) const DEPLOYMENT: &str = "elastic-cache";
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// A manager with its surroundings.
+pub(crate) struct World {
+    pub(crate) catalog: Catalog,
+    pub(crate) cloud: FakeCloud,
+    pub(crate) bucket: FakeBucket,
+    pub(crate) client: Client,
+    pub(crate) nodes: Nodes,
+    address: SocketAddr,
+    settings: Settings,
+    manager: Option<Runtime>,
+}
+
+impl World {
+    /// A deployment whose manager was just started, with one node wished for.
+    pub(crate) async fn start() -> Self {
+        let (settings, _) = database().await;
+        Self::start_on(settings).await
+    }
+
+    /// The same, on another database.
+    pub(crate) async fn start_on(database: DatabaseSettings) -> Self {
+        let mut world = Self::prepare(database);
+        world.start_manager();
+        world
+    }
+
+    /// Everything but the manager.
+    pub(crate) fn prepare(database: DatabaseSettings) -> Self {
+        let network = own_network();
+        let port = free_port(network, 1);
+        let node_port = free_port(network, 2);
+        let address = SocketAddr::new(at(network, 1), port);
+        let settings = settings(&database, address, node_port);
+        Self {
+            catalog: Catalog::connect(&database, PASSWORD).unwrap(),
+            cloud: FakeCloud::new(network, node_port),
+            bucket: FakeBucket::default(),
+            client: Client::new(),
+            nodes: Nodes::new(settings.secrets.internal_token.clone()),
+            address,
+            settings,
+            manager: None,
+        }
+    }
+
+    /// Starts the manager, in a runtime of its own so that it can be killed.
+    pub(crate) fn start_manager(&mut self) {
+        let runtime = runtime();
+        let listener = StdListener::bind(self.address).unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let (settings, cloud, bucket) = (
+            self.settings.clone(),
+            self.cloud.clone(),
+            self.bucket.clone(),
+        );
+        runtime.spawn(async move {
+            let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+            let shutdown = CancellationToken::new();
+            let ended = manager::run(settings, listener, cloud, bucket, shutdown).await;
+            panic!("the manager ended: {ended:?}");
+        });
+        self.manager = Some(runtime);
+    }
+
+    /// Ends the manager at once, wherever it is.
+    pub(crate) async fn kill_manager(&mut self) {
+        if let Some(manager) = self.manager.take() {
+            tokio::task::spawn_blocking(move || {
+                manager.shutdown_timeout(Duration::from_secs(5));
+            })
+            .await
+            .unwrap();
+        }
+    }
+
+    pub(crate) async fn send(&self, request: Request<kit::body::Body>) -> Response<Bytes> {
+        self.client
+            .send(request, Duration::from_secs(30))
+            .await
+            .unwrap()
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    pub(crate) async fn call(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &HeaderMap,
+        body: &str,
+    ) -> Response<Bytes> {
+        let mut request = Request::builder().method(method).uri(self.url(path));
+        if let Some(own) = request.headers_mut() {
+            own.extend(headers.clone());
+        }
+        let body = kit::body::full(body.to_owned());
+        self.send(request.body(body).unwrap()).await
+    }
+
+    /// POSTs without a body, as the contract's clients do.
+    pub(crate) async fn post(&self, path: &str) -> (StatusCode, String) {
+        let answer = self.call(Method::POST, path, &HeaderMap::new(), "").await;
+        let text = String::from_utf8(answer.body().to_vec()).unwrap();
+        (answer.status(), text)
+    }
+
+    /// The published table, or `None` while the manager does not answer in time.
+    pub(crate) async fn try_table(&self, after: u64) -> Option<Table> {
+        let request = Request::builder()
+            .uri(self.url(&format!("/internal/table?after={after}")))
+            .header("x-bivouac-token", TOKEN)
+            .body(kit::body::empty())
+            .unwrap();
+        let answer = self
+            .client
+            .send(request, Duration::from_secs(1))
+            .await
+            .ok()?;
+        serde_json::from_slice(answer.body()).ok()
+    }
+
+    /// Waits until the published table is as wished.
+    pub(crate) async fn table_when(&self, what: &str, is_right: impl Fn(&Table) -> bool) -> Table {
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            let table = self.try_table(0).await;
+            match table {
+                Some(table) if is_right(&table) => return table,
+                _ if Instant::now() >= deadline => panic!("{what}: the table is {table:?}"),
+                _ => tokio::time::sleep(Duration::from_millis(20)).await,
+            }
+        }
+    }
+
+    /// Waits until so many nodes serve and no place is empty.
+    pub(crate) async fn serving(&self, nodes: usize) -> Table {
+        self.table_when(&format!("waiting for {nodes} nodes"), |table| {
+            table.nodes.len() == nodes && table.nodes.iter().all(Option::is_some)
+        })
+        .await
+    }
+
+    /// Waits until EC2 has so many instances that live.
+    pub(crate) async fn instances(&self, count: usize) {
+        until(&format!("{count} living instances"), async || {
+            self.cloud.living().len() == count
+        })
+        .await;
+    }
+
+    pub(crate) async fn statistics(&self, address: &str) -> Statistics {
+        self.nodes.statistics(address).await.unwrap()
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        if let Some(manager) = self.manager.take() {
+            manager.shutdown_background();
+        }
+        self.cloud.end();
+    }
+}
+
+/// Waits until something is so.
+pub(crate) async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let deadline = Instant::now() + DEADLINE;
+    while !is_so().await {
+        assert!(Instant::now() < deadline, "it never came to {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap()
+}
+
+/// Every world has loopback addresses of its own: 127.b.c.0/24.
+fn own_network() -> [u8; 3] {
+    static COUNT: AtomicU8 = AtomicU8::new(0);
+    let process = std::process::id().to_le_bytes();
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    [127, 128 + process[0] / 2, process[1].wrapping_add(count)]
+}
+
+fn at(network: [u8; 3], host: u8) -> IpAddr {
+    IpAddr::V4(Ipv4Addr::new(network[0], network[1], network[2], host))
+}
+
+fn free_port(network: [u8; 3], host: u8) -> u16 {
+    let listener = StdListener::bind((at(network, host), 0)).unwrap();
+    listener.local_addr().unwrap().port()
+}
+
+fn settings(database: &DatabaseSettings, address: SocketAddr, node_port: u16) -> Settings {
+    let value = json!({
+        "services": ["front-end", "manager"], "deployment": DEPLOYMENT, "region": "us-east-1",
+        "namespace": "Bivouac/elastic-cache-1a2b3c4d", "bucket": "a-bucket",
+        "database": {"host": database.host, "port": database.port, "name": database.name,
+                     "user": database.user, "ca": database.ca},
+        "front-end": {"port": 5000, "upload-limit": 26_214_400, "images-only": false},
+        "manager": {"port": address.port()},
+        "pool": {
+            "name": "cache", "service": "cache-node", "port": node_port, "image": "ami-1",
+            "type": "t3.micro", "instance-profile": "a-profile", "security-groups": ["sg-1"],
+            "subnets": [{"id": "subnet-a", "zone": "us-east-1a"},
+                        {"id": "subnet-b", "zone": "us-east-1b"}],
+            "settings": "settings/pool/cache.json", "secrets": "secrets/pool/cache.json",
+            "tags": {"bivouac:deployment": DEPLOYMENT, "bivouac:resource": "pool/cache"},
+            "size": {"min": 1, "max": 8, "start": 1}, "capacity": 67_108_864, "policy": "lru",
+            "mode": "manual", "grow-above": 0.6, "shrink-below": 0.2, "expand": 2.0, "shrink": 0.5
+        },
+        "secrets": {"database-password": PASSWORD, "manager-password": MANAGER_PASSWORD,
+                    "internal-token": TOKEN, "session-key": "ab".repeat(32)},
+        "instance": {"id": "i-manager", "address": address.ip().to_string(),
+                     "zone": "us-east-1a", "type": "t3.micro", "region": "us-east-1"},
+        "settings-hash": "0123"
+    });
+    serde_json::from_value(value).unwrap()
+}
+
+/// An EC2 whose instances are cache nodes in this process.
+#[derive(Clone)]
+pub(crate) struct FakeCloud {
+    network: [u8; 3],
+    port: u16,
+    inner: Arc<Mutex<Ec2>>,
+}
+
+#[derive(Default)]
+struct Ec2 {
+    instances: BTreeMap<String, FakeInstance>,
+    by_token: BTreeMap<Uuid, String>,
+    refusals: Vec<CloudError>,
+    lost_answers: usize,
+    subnets: Vec<String>,
+}
+
+struct FakeInstance {
+    address: IpAddr,
+    token: Uuid,
+    state: InstanceState,
+    node: Option<Runtime>,
+}
+
+impl FakeCloud {
+    fn new(network: [u8; 3], port: u16) -> Self {
+        Self {
+            network,
+            port,
+            inner: Arc::default(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Ec2> {
+        self.inner.lock().unwrap()
+    }
+
+    /// Ids of instances that are not gone.
+    pub(crate) fn living(&self) -> Vec<String> {
+        let ec2 = self.lock();
+        let living = ec2.instances.iter();
+        living
+            .filter(|(_, instance)| instance.state == InstanceState::Running)
+            .map(|(id, _)| id.clone())
+            .collect()
+    }
+
+    /// All ids ever launched.
+    pub(crate) fn launched(&self) -> usize {
+        self.lock().instances.len()
+    }
+
+    /// The subnets of all launches asked for.
+    pub(crate) fn subnets(&self) -> Vec<String> {
+        self.lock().subnets.clone()
+    }
+
+    /// The next launches are refused so.
+    pub(crate) fn refuse(&self, errors: Vec<CloudError>) {
+        self.lock().refusals = errors;
+    }
+
+    /// The answers of so many launches get lost; the instances run.
+    pub(crate) fn lose_answers(&self, count: usize) {
+        self.lock().lost_answers = count;
+    }
+
+    /// The instance dies; EC2 says so.
+    pub(crate) fn kill(&self, id: &str) {
+        let mut ec2 = self.lock();
+        let instance = ec2.instances.get_mut(id).unwrap();
+        instance.state = InstanceState::Terminated;
+        if let Some(node) = instance.node.take() {
+            node.shutdown_background();
+        }
+    }
+
+    /// The node's process dies and comes back empty after `pause`; the instance runs on.
+    pub(crate) fn restart_node(&self, id: &str, pause: Duration) {
+        let mut ec2 = self.lock();
+        let instance = ec2.instances.get_mut(id).unwrap();
+        if let Some(node) = instance.node.take() {
+            node.shutdown_background();
+        }
+        instance.node = Some(start_node(id, instance.address, self.port, pause));
+    }
+
+    /// An instance with our tags that nobody remembers.
+    pub(crate) fn stray(&self) -> String {
+        self.create(Uuid::new_v4())
+    }
+
+    fn create(&self, token: Uuid) -> String {
+        let mut ec2 = self.lock();
+        let id = format!("i-{:08x}", ec2.instances.len() + 1);
+        let host = 10 + u8::try_from(ec2.instances.len()).unwrap();
+        let address = at(self.network, host);
+        let node = start_node(&id, address, self.port, Duration::ZERO);
+        ec2.by_token.insert(token, id.clone());
+        let instance = FakeInstance {
+            address,
+            token,
+            state: InstanceState::Running,
+            node: Some(node),
+        };
+        ec2.instances.insert(id.clone(), instance);
+        id
+    }
+
+    fn end(&self) {
+        for instance in self.lock().instances.values_mut() {
+            if let Some(node) = instance.node.take() {
+                node.shutdown_background();
+            }
+        }
+    }
+}
+
+impl Cloud for FakeCloud {
+    async fn launch(&self, order: &Order) -> Result<Launched, CloudError> {
+        let known = {
+            let mut ec2 = self.lock();
+            ec2.subnets.push(order.subnet.clone());
+            if !ec2.refusals.is_empty() {
+                return Err(ec2.refusals.remove(0));
+            }
+            ec2.by_token.get(&order.token).cloned()
+        };
+        let id = known.unwrap_or_else(|| self.create(order.token));
+        let mut ec2 = self.lock();
+        if ec2.lost_answers > 0 {
+            ec2.lost_answers -= 1;
+            return Err(CloudError::Unclear("the connection broke".to_owned()));
+        }
+        Ok(Launched {
+            address: Some(ec2.instances[&id].address),
+            instance: id,
+        })
+    }
+
+    async fn terminate(&self, instance: &str) -> Result<(), CloudError> {
+        if !self.lock().instances.contains_key(instance) {
+            return Err(CloudError::NotFound);
+        }
+        self.kill(instance);
+        Ok(())
+    }
+
+    async fn list(&self) -> Result<BTreeMap<String, Listed>, CloudError> {
+        let ec2 = self.lock();
+        let listed = ec2.instances.iter().map(|(id, instance)| {
+            let listed = Listed {
+                state: instance.state,
+                address: Some(instance.address),
+                token: Some(instance.token),
+            };
+            (id.clone(), listed)
+        });
+        Ok(listed.collect())
+    }
+}
+
+fn start_node(id: &str, address: IpAddr, port: u16, pause: Duration) -> Runtime {
+    let runtime = runtime();
+    let value = json!({
+        "instance": {"id": id, "address": address.to_string(), "zone": "us-east-1a",
+                     "type": "t3.micro", "region": "us-east-1"},
+        "namespace": "Bivouac/test",
+        "cache-node": {"port": port, "capacity": 67_108_864, "policy": "lru"},
+        "secrets": {"internal-token": TOKEN},
+    });
+    let settings: cache_node::Settings = serde_json::from_value(value).unwrap();
+    runtime.spawn(async move {
+        tokio::time::sleep(pause).await;
+        let listener = loop {
+            // The address of a node that was just killed is free in a moment.
+            if let Ok(listener) = cache_node::bind(&settings).await {
+                break listener;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        };
+        cache_node::run(settings, listener, None, CancellationToken::new()).await;
+    });
+    runtime
+}
+
+/// A bucket in memory.
+#[derive(Clone, Default)]
+pub(crate) struct FakeBucket(Arc<Mutex<Objects>>);
+
+#[derive(Default)]
+struct Objects {
+    objects: BTreeMap<String, Vec<u8>>,
+    is_gone: bool,
+}
+
+impl FakeBucket {
+    pub(crate) fn insert(&self, key: &str) {
+        let mut objects = self.0.lock().unwrap();
+        objects.objects.insert(key.to_owned(), b"photo".to_vec());
+    }
+
+    pub(crate) fn keys(&self) -> Vec<String> {
+        self.0.lock().unwrap().objects.keys().cloned().collect()
+    }
+
+    pub(crate) fn json(&self, key: &str) -> Option<Value> {
+        let objects = self.0.lock().unwrap();
+        serde_json::from_slice(objects.objects.get(key)?).ok()
+    }
+
+    /// Every call fails from now on, or works again.
+    pub(crate) fn fail(&self, is_gone: bool) {
+        self.0.lock().unwrap().is_gone = is_gone;
+    }
+
+    fn objects(&self, operation: &'static str) -> Result<MutexGuard<'_, Objects>, BucketError> {
+        let objects = self.0.lock().unwrap();
+        if objects.is_gone {
+            return Err(BucketError::new(operation, "it is gone"));
+        }
+        Ok(objects)
+    }
+}
+
+impl Bucket for FakeBucket {
+    async fn list(&self, prefix: &str) -> Result<Vec<String>, BucketError> {
+        let objects = self.objects("list")?;
+        let keys = objects.objects.keys().filter(|key| key.starts_with(prefix));
+        Ok(keys.cloned().collect())
+    }
+
+    async fn delete(&self, keys: &[String]) -> Result<(), BucketError> {
+        let mut objects = self.objects("delete from")?;
+        objects.objects.retain(|key, _| !keys.contains(key));
+        Ok(())
+    }
+
+    async fn put(&self, key: &str, content: Vec<u8>) -> Result<(), BucketError> {
+        self.objects("write to")?
+            .objects
+            .insert(key.to_owned(), content);
+        Ok(())
+    }
+}
