@@ -78,7 +78,13 @@ async fn a_file_without_a_name_and_a_key_with_a_type_are_as_good() {
 
 #[tokio::test]
 async fn file_names_of_any_kind_are_taken() {
-    for name in ["", "../a %22b%22.png", "a \\\"b\\\".png", "фото 写真 📷.png", "name=key"] {
+    for name in [
+        "",
+        "../a %22b%22.png",
+        "a \\\"b\\\".png",
+        "фото 写真 📷.png",
+        "name=key",
+    ] {
         let named = part(&format!("; name=\"file\"; filename=\"{name}\""), b"bytes");
         let form = read_body(&whole(&[named, key()])).await.unwrap();
         assert_eq!(form.file_name, Some(name.replace("\\\"", "\"")));
