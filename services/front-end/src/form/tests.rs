@@ -77,6 +77,21 @@ async fn a_file_without_a_name_and_a_key_with_a_type_are_as_good() {
 }
 
 #[tokio::test]
+async fn file_names_of_any_kind_are_taken() {
+    for name in [
+        "",
+        "../a %22b%22.png",
+        "a \\\"b\\\".png",
+        "фото 写真 📷.png",
+        "name=key",
+    ] {
+        let named = part(&format!("; name=\"file\"; filename=\"{name}\""), b"bytes");
+        let form = read_body(&whole(&[named, key()])).await.unwrap();
+        assert_eq!(form.file_name, Some(name.replace("\\\"", "\"")));
+    }
+}
+
+#[tokio::test]
 async fn other_parts_are_read_and_forgotten() {
     let other = part("; name=\"submit\"", &[b'x'; 100_000]);
     let nameless = part("", b"x");

@@ -8,8 +8,8 @@ use aws_sdk_ec2::operation::run_instances::builders::RunInstancesFluentBuilder;
 use aws_sdk_ec2::types::{
     Filter, HttpTokensState, IamInstanceProfileSpecification, Instance as Ec2Instance,
     InstanceMetadataEndpointState, InstanceMetadataOptionsRequest, InstanceMetadataTagsState,
-    InstanceNetworkInterfaceSpecification, InstanceStateName, InstanceType, ResourceType,
-    ShutdownBehavior, Tag, TagSpecification,
+    InstanceNetworkInterfaceSpecification, InstanceStateName, InstanceType, Reservation,
+    ResourceType, ShutdownBehavior, Tag, TagSpecification,
 };
 use serde_json::json;
 
@@ -156,7 +156,7 @@ impl Cloud for Ec2 {
         let mut listed = BTreeMap::new();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| meaning(&error))?;
-            let instances = page.reservations().iter().flat_map(|r| r.instances());
+            let instances = page.reservations().iter().flat_map(Reservation::instances);
             listed.extend(
                 instances.filter_map(|i| Some((i.instance_id()?.to_owned(), listed_as(i)))),
             );

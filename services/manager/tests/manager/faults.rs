@@ -126,7 +126,7 @@ async fn a_launch_whose_answer_is_lost_launches_no_second_node() {
 #[tokio::test]
 async fn a_launch_that_was_not_answered_before_the_manager_died_is_found_again() {
     let (settings, _) = catalog::test_support::database().await;
-    let mut world = World::prepare(settings);
+    let mut world = World::prepare(&settings);
     world.cloud.lose_answers(1);
     world.start_manager();
     until("the launch", async || world.cloud.launched() == 1).await;
@@ -139,7 +139,7 @@ async fn a_launch_that_was_not_answered_before_the_manager_died_is_found_again()
 #[tokio::test]
 async fn without_room_in_one_subnet_the_next_is_tried() {
     let (settings, _) = catalog::test_support::database().await;
-    let mut world = World::prepare(settings);
+    let mut world = World::prepare(&settings);
     world.cloud.refuse(vec![no_room()]);
     world.start_manager();
     world.serving(1).await;
@@ -149,7 +149,7 @@ async fn without_room_in_one_subnet_the_next_is_tried() {
 #[tokio::test]
 async fn a_profile_that_ec2_does_not_know_yet_is_waited_for() {
     let (settings, _) = catalog::test_support::database().await;
-    let mut world = World::prepare(settings);
+    let mut world = World::prepare(&settings);
     world.cloud.refuse(vec![CloudError::ProfileNotYet]);
     world.start_manager();
     world.serving(1).await;
@@ -158,7 +158,7 @@ async fn a_profile_that_ec2_does_not_know_yet_is_waited_for() {
 #[tokio::test]
 async fn with_the_database_down_nodes_serve_on_and_wishes_are_refused_in_the_contracts_shape() {
     let mut server = PostgresServer::start();
-    let world = World::start_on(server.create_database().await).await;
+    let world = World::start_on(&server.create_database().await).await;
     let before = world.serving(1).await;
     let address = before.nodes[0].clone().unwrap().address;
     server.stop();
@@ -193,7 +193,7 @@ async fn a_manager_that_starts_before_its_database_waits_for_it() {
     let mut server = PostgresServer::start();
     let settings = server.create_database().await;
     server.stop();
-    let world = World::start_on(settings).await;
+    let world = World::start_on(&settings).await;
     let (status, body) = world.post("/api/getNumNodes").await;
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{body}");
     server.resume();

@@ -44,25 +44,25 @@ impl World {
     /// A deployment whose manager was just started, with one node wished for.
     pub(crate) async fn start() -> Self {
         let (settings, _) = database().await;
-        Self::start_on(settings).await
+        Self::start_on(&settings).await
     }
 
     /// The same, on another database.
-    pub(crate) async fn start_on(database: DatabaseSettings) -> Self {
+    pub(crate) async fn start_on(database: &DatabaseSettings) -> Self {
         let mut world = Self::prepare(database);
         world.start_manager();
         world
     }
 
     /// Everything but the manager.
-    pub(crate) fn prepare(database: DatabaseSettings) -> Self {
+    pub(crate) fn prepare(database: &DatabaseSettings) -> Self {
         let network = own_network();
         let port = free_port(network, 1);
         let node_port = free_port(network, 2);
         let address = SocketAddr::new(at(network, 1), port);
-        let settings = settings(&database, address, node_port);
+        let settings = settings(database, address, node_port);
         Self {
-            catalog: Catalog::connect(&database, PASSWORD).unwrap(),
+            catalog: Catalog::connect(database, PASSWORD).unwrap(),
             cloud: FakeCloud::new(network, node_port),
             bucket: FakeBucket::default(),
             client: Client::new(),
