@@ -10,7 +10,7 @@ pub(crate) struct Query<'a> {
     pub(crate) prefix: &'a str,
     /// An empty delimiter folds nothing.
     pub(crate) delimiter: &'a str,
-    /// Only what comes after this key or folded prefix; empty: from the beginning.
+    /// Only what comes after this key or folded prefix; empty (as no key is): from the beginning.
     pub(crate) after: &'a str,
     pub(crate) limit: usize,
 }
@@ -183,7 +183,7 @@ mod tests {
     proptest! {
         #[test]
         fn pages_together_are_the_whole_listing(
-            keys in prop::collection::btree_set("[ab/\u{10ffff}]{0,6}", 0..40),
+            keys in prop::collection::btree_set("[ab/\u{10ffff}]{1,6}", 0..40),
             prefix in "[ab/]{0,2}",
             delimiter in prop::sample::select(vec!["", "/", "b/", "\u{10ffff}"]),
             limit in 1_usize..5,
