@@ -10,6 +10,7 @@ mod instances;
 mod lifecycle;
 mod model;
 mod network;
+mod recovery;
 mod run;
 mod storage;
 mod tags;

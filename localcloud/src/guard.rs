@@ -3,6 +3,7 @@
 //! It reads a pipe from localcloud. When the pipe closes, because localcloud stopped or died, the
 //! program gets its signal, then a deadline, then SIGKILL, with all that descends from it.
 
+use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
 use std::io;
 use std::os::fd::AsFd as _;
@@ -150,8 +151,10 @@ pub async fn closed(mut lifeline: pipe::Receiver) {
     while matches!(lifeline.read(&mut ignored).await, Ok(1..)) {}
 }
 
-/// Waits until no descendant is left; from the given moment on, kills those that are.
+/// Ends every descendant: SIGTERM once to each, also to one that is born meanwhile, and from the given
+/// moment on SIGKILL. Returns when none is left.
 pub async fn end_descendants(kill_from: Instant) {
+    let mut told = HashSet::new();
     loop {
         reap();
         let left = process::descendants(Pid::this());
@@ -160,6 +163,9 @@ pub async fn end_descendants(kill_from: Instant) {
         }
         if Instant::now() >= kill_from {
             process::signal_all(&left, Signal::SIGKILL);
+        } else {
+            let untold: Vec<Pid> = left.into_iter().filter(|pid| told.insert(*pid)).collect();
+            process::signal_all(&untold, Signal::SIGTERM);
         }
         tokio::time::sleep(LOOK_AGAIN).await;
     }

@@ -15,7 +15,6 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use nix::sys::signal::Signal;
 use nix::sys::wait::WaitStatus;
 use nix::unistd::Pid;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
@@ -23,7 +22,7 @@ use tokio::net::unix::pipe;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::Instant;
 
-use crate::{guard, process};
+use crate::guard;
 use boot::Boot;
 use console::Console;
 use unit::Service;
@@ -228,7 +227,6 @@ impl Instance {
     /// SIGTERM to every process of the instance, then SIGKILL to those that stay.
     async fn end_everything(&mut self) {
         self.restarts.clear();
-        process::signal_all(&process::descendants(Pid::this()), Signal::SIGTERM);
         let kill_from = Instant::now() + STOP_DEADLINE;
         let mut end = std::pin::pin!(guard::end_descendants(kill_from));
         loop {

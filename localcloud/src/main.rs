@@ -33,6 +33,9 @@ struct Serve {
     /// Folder that holds all of it; made if it is not there
     #[arg(long, value_name = "DIR")]
     home: PathBuf,
+    /// Number N of the first network 127.77.N.0/24 to try, when this home has none yet
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    first_network: u8,
     /// Only let states change; run nothing
     #[arg(long)]
     paper: bool,
@@ -81,6 +84,7 @@ async fn serve(arguments: Serve) -> Outcome {
             MachineKind::Real
         },
         init_program: None,
+        first_network: arguments.first_network,
     })
     .await?;
     println!(

@@ -76,15 +76,28 @@ struct Leases {
 pub struct AddressesExhausted;
 
 impl Network {
-    /// Claims the wanted network, or the first free one when there is no wish.
+    /// Claims a network again, in which the account has addresses.
     ///
     /// # Errors
-    /// The wanted one is taken, or all are.
-    pub fn claim(wanted: Option<u8>) -> Result<(Self, TcpListener), StartError> {
-        let numbers = match wanted {
-            Some(number) => number..=number,
-            None => 0..=u8::MAX,
-        };
+    /// It is taken.
+    pub fn reclaim(number: u8) -> Result<(Self, TcpListener), StartError> {
+        Self::claim_one_of(number..=number).map_err(|error| match error {
+            StartError::Listen { address, source } => StartError::NetworkTaken { address, source },
+            other => other,
+        })
+    }
+
+    /// Claims the first free network, beginning with a number.
+    ///
+    /// # Errors
+    /// All are taken.
+    pub fn claim(first: u8) -> Result<(Self, TcpListener), StartError> {
+        Self::claim_one_of(first..=u8::MAX)
+    }
+
+    fn claim_one_of(
+        numbers: std::ops::RangeInclusive<u8>,
+    ) -> Result<(Self, TcpListener), StartError> {
         let mut last = None;
         for number in numbers {
             let address = endpoint_of(number);

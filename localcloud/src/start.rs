@@ -39,6 +39,9 @@ pub struct Options {
     /// The program `localcloud`, which instances need for their init. Left out: this program, or the
     /// one called `localcloud` beside it or one folder up (where cargo puts it for a test).
     pub init_program: Option<PathBuf>,
+    /// The first number N to try when it takes a network 127.77.N.0/24 for the first time. A test that
+    /// stops and starts again begins high, where no other test takes its network in between.
+    pub first_network: u8,
 }
 
 impl Options {
@@ -48,6 +51,7 @@ impl Options {
             home: home.into(),
             machines: MachineKind::Real,
             init_program: None,
+            first_network: 0,
         }
     }
 
@@ -88,6 +92,17 @@ pub enum StartError {
         /// The address.
         address: SocketAddrV4,
         /// Why not.
+        source: io::Error,
+    },
+    /// The network that this account's instances and databases live in is taken.
+    #[error(
+        "this home's instances have their addresses around {address}, which is taken{}; stop that program first",
+        crate::network::who_listens(*address)
+    )]
+    NetworkTaken {
+        /// The endpoint's address.
+        address: SocketAddrV4,
+        /// Why it cannot be had.
         source: io::Error,
     },
     /// All of 127.77.0.0/16 is taken.
@@ -146,7 +161,10 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
     let state = StateFolder::open(home.join("state"), !paper)?;
     let document: Document<Identity> = state.document("account")?;
     let mut identity = document.read(Clone::clone);
-    let (network, listener) = Network::claim(identity.network)?;
+    let (network, listener) = match identity.network {
+        Some(number) => Network::reclaim(number)?,
+        None => Network::claim(options.first_network)?,
+    };
     let key = identity.key.get_or_insert_with(RootKey::generate).clone();
     identity.network = Some(network.number());
     document.change(|saved| {

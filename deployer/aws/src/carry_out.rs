@@ -8,7 +8,7 @@ use deployer_core::blueprint::Blueprint;
 use deployer_core::inventory::Ground;
 use deployer_core::known::Known;
 use deployer_core::names::{Kind, ResourceId, Scope, TAG_DEPLOYMENT, TAG_RESOURCE};
-use deployer_core::plan::Action;
+use deployer_core::plan::{Action, Programs};
 use deployer_core::settings::{NotYet, Sources, home_bucket};
 
 use crate::account::Account;
@@ -38,7 +38,9 @@ pub struct Site {
     /// What it is built on.
     pub ground: Ground,
     /// The folder that holds our programs.
-    pub programs: PathBuf,
+    pub folder: PathBuf,
+    /// The programs in it.
+    pub programs: Programs,
     known: Mutex<Known>,
 }
 
@@ -50,7 +52,8 @@ impl Site {
         scope: Scope,
         blueprint: Blueprint,
         ground: Ground,
-        programs: PathBuf,
+        folder: PathBuf,
+        programs: Programs,
         known: Known,
     ) -> Site {
         Site {
@@ -58,6 +61,7 @@ impl Site {
             scope,
             blueprint,
             ground,
+            folder,
             programs,
             known: Mutex::new(known),
         }

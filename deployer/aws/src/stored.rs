@@ -1,6 +1,5 @@
 //! Buckets and what is in them.
 
-use std::path::Path;
 use std::time::Duration;
 
 use aws_sdk_s3::presigning::PresigningConfig;
@@ -10,7 +9,6 @@ use aws_sdk_s3::types::{
 };
 use deployer_core::inventory::FoundBucket;
 use deployer_core::names::{Kind, ResourceId, ResourceName, Scope, TAG_DEPLOYMENT, TAG_RESOURCE};
-use sha2::{Digest, Sha256};
 
 use crate::account::Account;
 use crate::error::{AwsError, During, Meaning, gone_is_fine};
@@ -334,16 +332,4 @@ async fn delete_batch(
             ),
         }),
     }
-}
-
-/// SHA-256 of a program on this machine, hexadecimal.
-///
-/// # Errors
-/// When it cannot be read.
-pub fn program_hash(path: &Path) -> Result<String, AwsError> {
-    let bytes = std::fs::read(path).map_err(|e| AwsError::Here {
-        what: format!("reading {}", path.display()),
-        source: Box::new(e),
-    })?;
-    Ok(hex::encode(Sha256::digest(bytes)))
 }

@@ -19,6 +19,9 @@ use crate::home::Home;
 /// How long localcloud may take to come up: it starts instances and databases anew after a reboot.
 const START_DEADLINE: Duration = Duration::from_secs(30);
 
+/// The file in localcloud's folder that takes what it writes while it runs.
+const LOG: &str = "localcloud.log";
+
 /// What localcloud says of itself in its folder once it is ready.
 #[derive(Clone, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -65,7 +68,7 @@ impl Localcloud {
         let folder = home.localcloud();
         std::fs::create_dir_all(&folder)
             .map_err(Failure::here(format!("making {}", folder.display())))?;
-        let log = folder.join("localcloud.log");
+        let log = folder.join(LOG);
         let mut child = spawn(&programs.join("localcloud"), &folder, &log)?;
         let begun = Instant::now();
         loop {
@@ -110,7 +113,7 @@ impl Localcloud {
 
     /// Ends it if nothing is left in it, and waits until its process is gone. It stays, and the
     /// answer is `false`, while something is left.
-    pub(crate) async fn end_if_empty(&self) -> Result<bool, Failure> {
+    pub(crate) async fn end_if_empty(&self, home: &Home) -> Result<bool, Failure> {
         let Localcloud(at) = self;
         let url = format!("{}/_localcloud/shutdown?if-empty", at.endpoint);
         let bearer = format!("Bearer {}", at.secret_access_key);
@@ -125,6 +128,9 @@ impl Localcloud {
         while Path::new(&process).exists() && begun.elapsed() < START_DEADLINE {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
+        // What it wrote while it ran; it has removed all else by itself.
+        let _ = std::fs::remove_file(home.localcloud().join(LOG));
+        let _ = std::fs::remove_dir(home.localcloud());
         Ok(true)
     }
 }

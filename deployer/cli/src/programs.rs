@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use deployer_aws::TargetKind;
+use deployer_core::binary;
 use deployer_core::plan::{Program, Programs};
+use sha2::{Digest, Sha256};
 use tokio::io::AsyncReadExt;
 use tokio::process::Command;
 
@@ -14,13 +17,12 @@ use crate::invocation::run_by_cargo;
 use crate::report::{Event, Report};
 
 /// The programs that we ship.
-const NAMES: [&str; 6] = [
+const NAMES: [&str; 5] = [
     "boot",
     "cache-node",
     "front-end",
     "localcloud",
     "manager",
-    "teardown",
 ];
 
 /// The folder that holds the programs: that of `deploy` itself.
@@ -152,20 +154,26 @@ fn what_went_wrong(said: &str) -> String {
         .collect()
 }
 
-/// Hashes the programs.
-pub(crate) async fn inspect(folder: &Path) -> Result<Programs, Failure> {
+/// Reads what a plan has to know of the programs. Only where they run on other machines than this
+/// one does it matter what they need of them.
+pub(crate) async fn inspect(folder: &Path, target: TargetKind) -> Result<Programs, Failure> {
     let folder = folder.to_owned();
     let hashing = tokio::task::spawn_blocking(move || {
         let mut programs = BTreeMap::new();
         for name in NAMES {
             let path = folder.join(name);
             let reading = format!("reading {}", path.display());
-            let size = std::fs::metadata(&path)
-                .map_err(Failure::here(&reading))?
-                .len();
-            let sha256 =
-                deployer_aws::stored::program_hash(&path).map_err(Failure::here(reading))?;
-            programs.insert(name.to_owned(), Program { sha256, size });
+            let bytes = std::fs::read(&path).map_err(Failure::here(&reading))?;
+            let needs = match target {
+                TargetKind::Local => None,
+                TargetKind::Aws => Some(binary::inspect(&bytes).map_err(Failure::here(reading))?),
+            };
+            let program = Program {
+                sha256: hex::encode(Sha256::digest(&bytes)),
+                size: bytes.len() as u64,
+                needs,
+            };
+            programs.insert(name.to_owned(), program);
         }
         Ok(programs)
     });

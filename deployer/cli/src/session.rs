@@ -56,9 +56,9 @@ impl Session {
     }
 
     /// Takes localcloud away again if nothing is left in it.
-    pub(crate) async fn close(self) -> Result<(), Failure> {
+    pub(crate) async fn close(self, home: &Home) -> Result<(), Failure> {
         match self.local {
-            Some(local) => local.end_if_empty().await.map(drop),
+            Some(local) => local.end_if_empty(home).await.map(drop),
             None => Ok(()),
         }
     }

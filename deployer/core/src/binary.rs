@@ -111,8 +111,8 @@ pub enum NotAProgram {
 pub enum Problem {
     /// The instance has another processor.
     #[error(
-        "it is built for {}, and {machine} has {}; build it with --target {}-unknown-linux-musl",
-        built.as_str(), wanted.as_str(), wanted.as_str()
+        "it is built for {}, and {machine} has {}; {}",
+        built.as_str(), wanted.as_str(), way_out(*wanted)
     )]
     Architecture {
         /// What it is built for.
@@ -124,9 +124,8 @@ pub enum Problem {
     },
     /// The instance has an older glibc.
     #[error(
-        "it needs glibc {needs}, and {} has {has}; build it with --target {}-unknown-linux-musl, \
-         which needs none",
-        base.as_str(), architecture.as_str()
+        "it needs glibc {needs}, and {} has {has}; {}",
+        base.as_str(), way_out(*architecture)
     )]
     Glibc {
         /// What it needs.
@@ -138,6 +137,14 @@ pub enum Problem {
         /// The program's instruction set, for the hint.
         architecture: Architecture,
     },
+}
+
+/// How to get a program that needs nothing of the system but its kernel.
+fn way_out(architecture: Architecture) -> String {
+    let target = format!("{}-unknown-linux-musl", architecture.as_str());
+    format!(
+        "`rustup target add {target}`, then start the same command with CARGO_BUILD_TARGET={target} before it"
+    )
 }
 
 impl Program {

@@ -24,6 +24,9 @@ pub struct Program {
     pub sha256: String,
     /// Its size in bytes.
     pub size: u64,
+    /// What it needs of a machine. Absent where the machines are processes of this one, on which
+    /// it was built.
+    pub needs: Option<crate::binary::Program>,
 }
 
 /// The programs that were built, by name.

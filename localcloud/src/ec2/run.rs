@@ -1,5 +1,6 @@
 //! RunInstances.
 
+mod disks;
 mod request;
 
 use std::net::Ipv4Addr;

@@ -5,6 +5,7 @@ mod access;
 mod groups;
 mod images;
 mod launching;
+mod living;
 mod machines;
 mod restarts;
 mod roles;

@@ -7,7 +7,9 @@ use aws_sdk_ec2::types::InstanceStateName;
 use localcloud::EndpointFile;
 
 use crate::machines::{kill, service_processes, with_service};
-use crate::support::{Clients, Cloud, INIT_PROGRAM, code, content, eventually, is_alive, keys};
+use crate::support::{
+    Clients, Cloud, INIT_PROGRAM, code, content, eventually, is_alive, keys, lonely_network,
+};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_restart_boots_what_was_running_and_does_not_repeat_user_data() {
@@ -45,7 +47,12 @@ impl Program {
 
     fn serve_in(home: tempfile::TempDir) -> Self {
         let mut child = Command::new(INIT_PROGRAM)
-            .args(["serve", "--home"])
+            .args([
+                "serve",
+                "--first-network",
+                &lonely_network().to_string(),
+                "--home",
+            ])
             .arg(home.path().join("home"))
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -205,6 +212,35 @@ async fn sigterm_keeps_the_state() {
         .send()
         .await;
     assert_eq!(code(answer), "InvalidGroup.Duplicate");
+}
+
+#[tokio::test]
+async fn a_home_whose_network_is_taken_says_so() {
+    let mut program = Program::serve();
+    let endpoint = program.endpoint_file().endpoint;
+    let made = program.clients().ec2;
+    made.create_security_group()
+        .group_name("kept")
+        .description("x")
+        .send()
+        .await
+        .unwrap();
+    program.child.kill().unwrap();
+    program.child.wait().unwrap();
+    let address = endpoint.strip_prefix("http://").unwrap();
+    let _foreign = std::net::TcpListener::bind(address).unwrap();
+    let refused = Command::new(INIT_PROGRAM)
+        .args(["serve", "--home"])
+        .arg(program.home.path().join("home"))
+        .output()
+        .unwrap();
+    assert!(!refused.status.success());
+    let message = String::from_utf8(refused.stderr).unwrap();
+    let holder = format!("process {}", std::process::id());
+    assert!(
+        message.contains(address) && message.contains(&holder),
+        "{message}"
+    );
 }
 
 #[test]

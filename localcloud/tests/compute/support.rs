@@ -1,6 +1,7 @@
 //! A localcloud of its own for each test, and clients of it.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 use aws_credential_types::Credentials;
@@ -210,9 +211,18 @@ impl Cloud {
     }
 }
 
+/// A number of a network for a test that stops and starts again: far from those that others take.
+pub(crate) fn lonely_network() -> u8 {
+    static COUNT: AtomicU8 = AtomicU8::new(0);
+    let of_this_process = std::process::id().wrapping_mul(8).to_le_bytes()[0];
+    let number = of_this_process.wrapping_add(COUNT.fetch_add(1, Ordering::Relaxed));
+    128 | number
+}
+
 fn real_options(home: PathBuf) -> Options {
     Options {
         init_program: Some(INIT_PROGRAM.into()),
+        first_network: lonely_network(),
         ..Options::new(home)
     }
 }

@@ -187,6 +187,10 @@ impl PostgresServer {
 impl Drop for PostgresServer {
     fn drop(&mut self) {
         self.end();
+        // A server that was stopped has no guard any more that would remove its directory.
+        if !self.home.join("keep").exists() {
+            let _gone = std::fs::remove_dir_all(&self.home);
+        }
     }
 }
 

@@ -127,7 +127,11 @@ impl Site {
         let bucket = self.home_bucket()?;
         let mut downloads = Vec::new();
         for name in names {
-            let sha256 = crate::stored::program_hash(&self.programs.join(name))?;
+            let program = self
+                .programs
+                .get(*name)
+                .ok_or_else(|| NotYet(format!("program/{name}")))?;
+            let sha256 = program.sha256.clone();
             let url =
                 stored::presigned_get(&self.account, &bucket, &artifact_key(name, &sha256)).await?;
             downloads.push(Download {

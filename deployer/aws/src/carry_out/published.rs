@@ -12,7 +12,7 @@ use crate::stored;
 
 impl Site {
     pub(super) async fn upload_program(&self, name: &str, sha256: &str) -> Result<(), AwsError> {
-        let path = self.programs.join(name);
+        let path = self.folder.join(name);
         let what = format!("reading {}", path.display());
         let body = ByteStream::from_path(&path).await;
         let body = body.map_err(|e| AwsError::Here {

@@ -60,7 +60,7 @@ async fn nothing_there(
     report: &dyn Report,
 ) -> Result<Exit, Failure> {
     for session in whereabouts(home, &given.name, &given.whereabouts).await? {
-        session.close().await?;
+        session.close(home).await?;
     }
     Record::forget(home, &given.name);
     home.remove_if_empty();
@@ -129,7 +129,7 @@ async fn conclude(
     match verdict {
         Verdict::Zero => {
             Record::forget(home, &given.name);
-            session.close().await?;
+            session.close(home).await?;
             home.remove_if_empty();
             let text = format!(
                 "ZERO: nothing of {} is left in {} ({:.1} s, two empty listings).",

@@ -14,12 +14,12 @@ pub(super) async fn plan(given: &arguments::Plan) -> Result<Exit, Failure> {
     let blueprint = prepare::blueprint(&given.blueprint)?;
     let home = Home::find()?;
     let folder = programs::build(&*reader(given.json)).await?;
-    let built = programs::inspect(&folder).await?;
+    let built = programs::inspect(&folder, given.place.target.into()).await?;
     let session =
         Session::open(&home, given.place.target.into(), &blueprint.region, &folder).await?;
     let prepared = prepare(&session, &blueprint, &built).await;
     // A localcloud that was started to look into it goes again.
-    session.close().await?;
+    session.close(&home).await?;
     home.remove_if_empty();
     let plan = prepared?.plan;
     if given.json {

@@ -55,7 +55,7 @@ async fn go_up(
     let folder = programs::build(&*report).await?;
     report.event(&Event::Finished);
     let begun = Instant::now();
-    let built = programs::inspect(&folder).await?;
+    let built = programs::inspect(&folder, given.place.target.into()).await?;
     home.make()?;
     let _lock = Lock::take(home, &blueprint.name, "up")?;
     let session =
@@ -80,6 +80,7 @@ async fn go_up(
         blueprint,
         ground,
         folder,
+        built,
         plan.known.clone(),
     );
     apply(&site, &plan, &journal, stop.clone(), &report).await?;

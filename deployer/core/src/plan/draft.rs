@@ -10,7 +10,7 @@ use crate::known::Known;
 use crate::names::{Kind, ResourceName};
 use crate::plan::desired::{desired_rules, image_inputs, needed_programs, programs_hash};
 use crate::plan::steps::{Steps, label};
-use crate::plan::{Action, Plan, Situation, Verb};
+use crate::plan::{Action, Plan, Program, Situation, Verb};
 use crate::policy::{self, PolicyContext};
 use crate::settings::{Sources, secrets_key, settings_key};
 
@@ -267,6 +267,7 @@ impl<'a> Draft<'a> {
                 );
                 continue;
             };
+            self.refuse_what_does_not_run(&name, program);
             if self.stored(&artifact_key(&name, &program.sha256)) {
                 self.steps.settled += 1;
                 continue;
@@ -283,6 +284,32 @@ impl<'a> Draft<'a> {
                 action,
                 std::slice::from_ref(&home),
             );
+        }
+    }
+
+    fn refuse_what_does_not_run(&mut self, name: &str, program: &Program) {
+        let Some(needs) = &program.needs else { return };
+        let blueprint = self.at.blueprint;
+        let on_instances = blueprint
+            .instances
+            .values()
+            .filter(|i| instance_program_names(i).any(|p| p == name));
+        let in_images = blueprint.pools.values().filter_map(|pool| {
+            let image = blueprint.images.get(&pool.image)?;
+            image
+                .recipe
+                .programs
+                .iter()
+                .any(|p| p == name)
+                .then_some((&pool.machine, image.base))
+        });
+        let places = on_instances.map(|i| (&i.machine, i.base)).chain(in_images);
+        let problems: Vec<_> = places
+            .filter_map(|(machine, base)| needs.runs_on(machine, base).err())
+            .collect();
+        if let Some(problem) = problems.first() {
+            self.steps
+                .refuse(format!("program/{name}"), problem.to_string());
         }
     }
 

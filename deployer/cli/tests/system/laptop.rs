@@ -1,0 +1,197 @@
+//! A laptop for one test: a home of its own, the blueprints, and a look at what is left at the end.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// The root of the source tree.
+pub(crate) fn source() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .canonicalize()
+        .unwrap()
+}
+
+pub(crate) struct Laptop {
+    folder: TempDir,
+}
+
+impl Laptop {
+    pub(crate) fn new() -> Laptop {
+        // Not the usual folder for temporary files, which may be closed to PostgreSQL's user.
+        let folder = tempfile::Builder::new()
+            .prefix("bivouac-test-")
+            .tempdir_in("/var/tmp")
+            .unwrap();
+        std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o711)).unwrap();
+        for kept in ["blueprints", "ami"] {
+            copy(&source().join(kept), &folder.path().join(kept));
+        }
+        Laptop { folder }
+    }
+
+    pub(crate) fn home(&self) -> PathBuf {
+        self.folder.path().join("home")
+    }
+
+    pub(crate) fn blueprint(&self) -> PathBuf {
+        self.folder.path().join("blueprints/elastic-cache.yaml")
+    }
+
+    /// Changes the blueprint; what is replaced has to be there.
+    pub(crate) fn edit(&self, from: &str, to: &str) {
+        let text = std::fs::read_to_string(self.blueprint()).unwrap();
+        assert!(text.contains(from), "the blueprint has no {from:?}");
+        std::fs::write(self.blueprint(), text.replacen(from, to, 1)).unwrap();
+    }
+
+    /// The program as a user has it, with nothing of cargo's and no account.
+    pub(crate) fn deploy(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_deploy"));
+        command
+            .args(arguments)
+            .current_dir(self.folder.path())
+            .stdin(Stdio::null());
+        self.surround(&mut command);
+        command
+    }
+
+    /// The environment of a test's programs.
+    pub(crate) fn surround(&self, command: &mut Command) {
+        for (name, _) in std::env::vars_os() {
+            let text = name.to_string_lossy();
+            if text.starts_with("CARGO_PKG_")
+                || text.starts_with("CARGO_MANIFEST_")
+                || text.starts_with("AWS_")
+            {
+                command.env_remove(&name);
+            }
+        }
+        command
+            .env_remove("CARGO")
+            .env("BIVOUAC_HOME", self.home())
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .env("AWS_CONFIG_FILE", "/dev/null")
+            .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null");
+    }
+
+    /// Runs a command to its end, and shows all it said when its exit code is another.
+    pub(crate) fn run(&self, arguments: &[&str], code: i32) -> Said {
+        let output = self.deploy(arguments).output().unwrap();
+        let said = Said::from(output);
+        assert_eq!(
+            said.code,
+            Some(code),
+            "deploy {arguments:?} said\n{}\n{}",
+            said.out,
+            said.err
+        );
+        said
+    }
+
+    pub(crate) fn up(&self) -> Said {
+        self.run(&["up", "blueprints/elastic-cache.yaml"], 0)
+    }
+
+    pub(crate) fn outputs(&self) -> Value {
+        serde_json::from_str(&self.run(&["output", "elastic-cache", "--json"], 0).out).unwrap()
+    }
+
+    pub(crate) fn front_end(&self) -> String {
+        self.outputs()["front-end"].as_str().unwrap().to_owned()
+    }
+
+    /// Takes the deployment away and looks with other means than ours whether it went.
+    pub(crate) fn down_to_zero(&self) -> Said {
+        let said = self.run(&["down", "elastic-cache", "--yes"], 0);
+        self.assert_no_trace();
+        said
+    }
+
+    pub(crate) fn assert_no_trace(&self) {
+        let left = processes_of(&self.home());
+        assert!(left.is_empty(), "processes are left: {left:?}");
+        let kept: Vec<_> = walk(&self.home());
+        assert!(kept.is_empty(), "files are left: {kept:?}");
+    }
+}
+
+impl Drop for Laptop {
+    /// A test that failed leaves nothing running.
+    fn drop(&mut self) {
+        for (pid, _) in processes_of(&self.home()) {
+            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
+        }
+    }
+}
+
+/// What a program said, and how it ended.
+pub(crate) struct Said {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl From<Output> for Said {
+    fn from(output: Output) -> Said {
+        Said {
+            code: output.status.code(),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
+/// The processes that were started for a home: they carry it in their words or environment. Our own
+/// `deploy` of this moment has ended when this is asked.
+fn processes_of(home: &Path) -> Vec<(i32, String)> {
+    let home = home.display().to_string();
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir("/proc").unwrap().flatten() {
+        let Some(pid) = entry
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse::<i32>().ok())
+        else {
+            continue;
+        };
+        let read = |name: &str| {
+            String::from_utf8_lossy(&std::fs::read(entry.path().join(name)).unwrap_or_default())
+                .into_owned()
+        };
+        let words = read("cmdline").replace('\0', " ");
+        let mentions = words.contains(&home) || read("environ").contains(&home);
+        // A process that has ended and was not asked for its end yet has neither.
+        if mentions && pid != i32::try_from(std::process::id()).unwrap() {
+            found.push((pid, words));
+        }
+    }
+    found
+}
+
+fn walk(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(folder) else {
+        return Vec::new();
+    };
+    entries
+        .flatten()
+        .flat_map(|entry| [vec![entry.path()], walk(&entry.path())].concat())
+        .collect()
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().flatten() {
+        let target = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! From a blueprint to photos and back to nothing.
+
+use std::time::Duration;
+
+use load::endpoints::{Options, check};
+use serde_json::Value;
+
+use crate::laptop::Laptop;
+
+#[test]
+fn a_deployment_comes_serves_changes_and_goes() {
+    let laptop = Laptop::new();
+    let said = laptop.up();
+    assert!(said.out.contains("elastic-cache is up"), "{}", said.out);
+    assert!(said.out.contains("down elastic-cache"), "{}", said.out);
+    the_addresses_are_told_again(&laptop, &said.out);
+    every_endpoint_answers_as_the_contract_says(&laptop);
+    a_second_plan_is_empty(&laptop);
+    a_changed_rule_is_all_that_changes(&laptop);
+    its_state_and_its_logs_are_shown(&laptop);
+    let said = laptop.down_to_zero();
+    assert!(said.out.contains("ZERO"), "{}", said.out);
+    assert!(
+        laptop
+            .run(&["down", "elastic-cache", "--yes"], 0)
+            .out
+            .contains("nothing of elastic-cache")
+    );
+    laptop.assert_no_trace();
+}
+
+fn the_addresses_are_told_again(laptop: &Laptop, told: &str) {
+    let outputs = laptop.outputs();
+    for service in ["front-end", "manager"] {
+        let url = outputs[service].as_str().unwrap();
+        assert!(told.contains(url), "{url} was not told: {told}");
+    }
+    assert!(outputs.get("password").is_none());
+    let shown = laptop
+        .run(&["output", "elastic-cache", "--show-password"], 0)
+        .out;
+    let password = shown
+        .lines()
+        .find_map(|l| l.strip_prefix("password"))
+        .unwrap()
+        .trim();
+    assert!(told.contains(password));
+}
+
+fn every_endpoint_answers_as_the_contract_says(laptop: &Laptop) {
+    let options = Options {
+        with_resize: true,
+        delete_photos: true,
+        ..Options::default()
+    };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let report = runtime
+        .block_on(check(&laptop.front_end(), options))
+        .unwrap();
+    assert!(report.is_clean(), "{report}");
+}
+
+fn a_second_plan_is_empty(laptop: &Laptop) {
+    let said = laptop.run(
+        &[
+            "plan",
+            "blueprints/elastic-cache.yaml",
+            "--detailed-exitcode",
+        ],
+        0,
+    );
+    assert!(said.out.contains("No changes"), "{}", said.out);
+    assert!(laptop.up().err.contains("no changes"));
+}
+
+fn a_changed_rule_is_all_that_changes(laptop: &Laptop) {
+    laptop.edit(
+        "from: my-ip }",
+        "from: my-ip }\n      - { port: 5000, from: 203.0.113.0/24 }",
+    );
+    let said = laptop.run(
+        &[
+            "plan",
+            "blueprints/elastic-cache.yaml",
+            "--json",
+            "--detailed-exitcode",
+        ],
+        2,
+    );
+    let plan: Value = serde_json::from_str(&said.out).unwrap();
+    let steps = plan["steps"].as_array().unwrap();
+    assert_eq!(steps.len(), 1, "{plan:#}");
+    assert_eq!(steps[0]["resource"], "security-group/door rules");
+    assert_eq!(steps[0]["detail"], "open port 5000 from 203.0.113.0/24");
+    laptop.up();
+    laptop.run(
+        &[
+            "plan",
+            "blueprints/elastic-cache.yaml",
+            "--detailed-exitcode",
+        ],
+        0,
+    );
+}
+
+fn its_state_and_its_logs_are_shown(laptop: &Laptop) {
+    let status: Value =
+        serde_json::from_str(&laptop.run(&["status", "elastic-cache", "--json"], 0).out).unwrap();
+    assert_eq!(status["well"], true, "{status:#}");
+    let text = laptop.run(&["status", "elastic-cache"], 0).out;
+    assert!(
+        text.contains("instance/manager") && text.contains("running"),
+        "{text}"
+    );
+    assert!(laptop.run(&["status"], 0).out.contains("elastic-cache"));
+    assert!(
+        laptop
+            .run(&["logs", "elastic-cache"], 0)
+            .out
+            .contains("\"service\":\"manager\"")
+    );
+    assert!(
+        laptop
+            .run(&["logs", "elastic-cache", "cache"], 0)
+            .out
+            .contains("cache-node")
+    );
+    let said = laptop.run(&["logs", "elastic-cache", "nobody"], 1);
+    assert!(said.err.contains("instance/manager"), "{}", said.err);
+}
+
+#[test]
+fn two_laptops_side_by_side_do_not_meet() {
+    let (one, other) = (Laptop::new(), Laptop::new());
+    one.up();
+    other.up();
+    assert_ne!(one.front_end(), other.front_end());
+    one.down_to_zero();
+    let status: Value =
+        serde_json::from_str(&other.run(&["status", "elastic-cache", "--json"], 0).out).unwrap();
+    assert_eq!(status["well"], true);
+    other.down_to_zero();
+}
+
+#[test]
+fn what_is_remembered_on_the_laptop_is_only_a_help() {
+    let laptop = Laptop::new();
+    laptop.up();
+    std::fs::remove_dir_all(laptop.home().join("deployments")).unwrap();
+    assert!(laptop.outputs()["manager"].is_string());
+    laptop.down_to_zero();
+}
+
+#[test]
+fn localcloud_killed_comes_back_with_its_photos() {
+    let laptop = Laptop::new();
+    laptop.up();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let options = Options {
+        delete_photos: true,
+        patience: Duration::from_secs(10),
+        ..Options::default()
+    };
+    assert!(
+        runtime
+            .block_on(check(&laptop.front_end(), options))
+            .unwrap()
+            .is_clean()
+    );
+    let endpoint = std::fs::read_to_string(laptop.home().join("localcloud/endpoint.json")).unwrap();
+    let pid = serde_json::from_str::<Value>(&endpoint).unwrap()["pid"]
+        .as_i64()
+        .unwrap();
+    let pid = nix::unistd::Pid::from_raw(i32::try_from(pid).unwrap());
+    nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL).unwrap();
+    let said = laptop.up();
+    assert!(said.err.contains("no changes"), "{}", said.err);
+    laptop.down_to_zero();
+}

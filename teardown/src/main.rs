@@ -1,2 +1,0 @@
-//! Program.
-fn main() {}
