@@ -267,7 +267,7 @@ mod tests {
     fn hostile_forms_are_refused() {
         assert!(Params::parse(b"A=1&A=2").is_err());
         assert!(Params::parse(&[b"a".as_slice(), &b".a".repeat(1000)].concat()).is_err());
-        assert!(Params::parse("a=&".repeat(1).as_bytes()).is_ok());
+        assert!(Params::parse(b"").is_ok_and(|params| params.is_empty()));
         let many = (0..10_001).map(|n| format!("p{n}=1&")).collect::<String>();
         assert!(Params::parse(many.as_bytes()).is_err());
     }

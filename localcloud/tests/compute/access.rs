@@ -26,12 +26,12 @@ async fn a_wrong_secret_is_refused_in_each_services_own_words() {
     let mut cloud = Cloud::paper().await;
     let endpoint = cloud.running().endpoint();
     let id = cloud.running().credentials().access_key_id.clone();
-    let wrong = Clients::new(&endpoint, keys(&id, "guessed", None));
-    let unknown = Clients::new(&endpoint, keys("AKIAUNKNOWN", "guessed", None));
+    let wrong = Clients::new(&endpoint, &keys(&id, "guessed", None));
+    let unknown = Clients::new(&endpoint, &keys("AKIAUNKNOWN", "guessed", None));
     let secret = cloud.running().credentials().secret_access_key.clone();
     let stray = Clients::new(
         &endpoint,
-        keys(&id, &secret, Some("a token that nobody gave")),
+        &keys(&id, &secret, Some("a token that nobody gave")),
     );
 
     for (clients, ec2, sts) in [

@@ -65,7 +65,7 @@ async fn rules_are_kept_as_they_were_given() {
     let ranges: Vec<_> = found
         .ip_permissions()
         .iter()
-        .flat_map(|p| p.ip_ranges())
+        .flat_map(IpPermission::ip_ranges)
         .collect();
     assert_eq!(ranges[0].cidr_ip(), Some("203.0.113.7/32"));
     assert_eq!(ranges[0].description(), Some("test"));

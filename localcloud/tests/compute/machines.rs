@@ -316,7 +316,7 @@ async fn metadata_needs_a_token_and_gives_keys_of_the_role() {
         given["SecretAccessKey"].as_str().unwrap(),
     );
     let endpoint = cloud.running().endpoint();
-    let with_keys = |token| Clients::new(&endpoint, keys(key, secret, token)).sts;
+    let with_keys = |token| Clients::new(&endpoint, &keys(key, secret, token)).sts;
     let token = given["Token"].as_str();
     let caller = with_keys(token).get_caller_identity().send().await.unwrap();
     let arn = format!(

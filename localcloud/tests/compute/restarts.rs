@@ -3,7 +3,7 @@
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 
-use aws_sdk_ec2::types::InstanceStateName;
+use aws_sdk_ec2::types::{InstanceStateName, Reservation};
 use localcloud::EndpointFile;
 
 use crate::machines::{kill, service_processes, with_service};
@@ -74,7 +74,7 @@ impl Program {
     fn clients(&self) -> Clients {
         let file = self.endpoint_file();
         let credentials = keys(&file.access_key_id, &file.secret_access_key, None);
-        Clients::new(&file.endpoint, credentials)
+        Clients::new(&file.endpoint, &credentials)
     }
 }
 
@@ -330,7 +330,7 @@ async fn what_a_killed_localcloud_left_in_the_middle_is_finished() {
         answer
             .reservations()
             .iter()
-            .flat_map(|reservation| reservation.instances())
+            .flat_map(Reservation::instances)
             .find(|instance| instance.instance_id() == Some(id))
             .map(|instance| instance.state().unwrap().name().unwrap().clone())
     };

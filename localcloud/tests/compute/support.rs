@@ -27,7 +27,7 @@ pub(crate) struct Clients {
 }
 
 impl Clients {
-    pub(crate) fn new(endpoint: &str, credentials: Credentials) -> Self {
+    pub(crate) fn new(endpoint: &str, credentials: &Credentials) -> Self {
         let http = aws_smithy_http_client::Builder::new()
             .tls_provider(tls::Provider::Rustls(
                 tls::rustls_provider::CryptoMode::Ring,
@@ -75,7 +75,7 @@ impl Cloud {
         let root = running.credentials();
         let credentials = keys(&root.access_key_id, &root.secret_access_key, None);
         Self {
-            clients: Clients::new(&running.endpoint(), credentials),
+            clients: Clients::new(&running.endpoint(), &credentials),
             running: Some(running),
             home,
         }
