@@ -8,14 +8,14 @@ use std::path::Path;
 use deployer_core::binary;
 use deployer_core::blueprint::{BaseImage, Blueprint, Files, read};
 use deployer_core::inventory::{
-    Base, Endpoint, FoundBucket, FoundDatabase, FoundImage, FoundInstance, FoundRole, FoundSecurityGroup,
-    Ground, InstanceState, Inventory, Profile, Rule, RuleSource, Subnet,
+    Base, Endpoint, FoundBucket, FoundDatabase, FoundImage, FoundInstance, FoundRole,
+    FoundSecurityGroup, Ground, InstanceState, Inventory, Profile, Rule, RuleSource, Subnet,
 };
 use deployer_core::known::Known;
 use deployer_core::names::{ResourceName, Scope};
 use deployer_core::plan::{
-    Plan, Program, Programs, Situation, artifact_key, desired_rules, image_inputs, instance_program_names,
-    plan, programs_hash,
+    Plan, Program, Programs, Situation, artifact_key, desired_rules, image_inputs,
+    instance_program_names, plan, programs_hash,
 };
 use deployer_core::settings::Sources;
 
@@ -46,9 +46,17 @@ impl World {
     fn empty() -> World {
         let file = source().join("blueprints/elastic-cache.yaml");
         let blueprint = read("elastic-cache.yaml", &std::fs::read(file).unwrap(), &Folder).unwrap();
-        let base = Base { id: "ami-base".into(), name: "al2023".into(), root_device: "/dev/xvda".into() };
+        let base = Base {
+            id: "ami-base".into(),
+            name: "al2023".into(),
+            root_device: "/dev/xvda".into(),
+        };
         let program = |name: &str| {
-            let program = Program { sha256: format!("hash-of-{name}"), size: 1_000_000, needs: None };
+            let program = Program {
+                sha256: format!("hash-of-{name}"),
+                size: 1_000_000,
+                needs: None,
+            };
             (name.to_owned(), program)
         };
         World {
@@ -61,11 +69,17 @@ impl World {
             inventory: Inventory::default(),
             ground: Ground {
                 vpc: "vpc-1".into(),
-                subnets: vec![Subnet { id: "subnet-1".into(), zone: "us-east-1a".into() }],
+                subnets: vec![Subnet {
+                    id: "subnet-1".into(),
+                    zone: "us-east-1a".into(),
+                }],
                 bases: BTreeMap::from([(BaseImage::AmazonLinux2023, base)]),
                 my_ip: Some("198.51.100.7".parse().unwrap()),
             },
-            programs: ["boot", "cache-node", "front-end", "manager"].into_iter().map(program).collect(),
+            programs: ["boot", "cache-node", "front-end", "manager"]
+                .into_iter()
+                .map(program)
+                .collect(),
             stored: Vec::new(),
         }
     }
@@ -73,7 +87,11 @@ impl World {
     /// An account in which all is as the blueprint says.
     fn built() -> World {
         let mut world = World::empty();
-        world.stored = world.programs.iter().map(|(name, p)| artifact_key(name, &p.sha256)).collect();
+        world.stored = world
+            .programs
+            .iter()
+            .map(|(name, p)| artifact_key(name, &p.sha256))
+            .collect();
         for kind in ["settings", "secrets"] {
             world.stored.push(format!("{kind}/instance/manager.json"));
             world.stored.push(format!("{kind}/pool/cache.json"));
@@ -82,7 +100,10 @@ impl World {
             security_groups: world.groups(),
             roles: world.roles(),
             databases: vec![database()],
-            buckets: vec![FoundBucket { name: "bucket-1".into(), resource: name("photos") }],
+            buckets: vec![FoundBucket {
+                name: "bucket-1".into(),
+                resource: name("photos"),
+            }],
             images: vec![world.image()],
             instances: vec![world.manager()],
             ..Inventory::default()
@@ -103,11 +124,14 @@ impl World {
     }
 
     fn groups(&self) -> Vec<FoundSecurityGroup> {
-        let found = |(resource, group): (&ResourceName, &deployer_core::blueprint::SecurityGroup)| FoundSecurityGroup {
-            id: format!("sg-{resource}"),
-            resource: resource.clone(),
-            rules: desired_rules(group, &self.ground),
-        };
+        let found =
+            |(resource, group): (&ResourceName, &deployer_core::blueprint::SecurityGroup)| {
+                FoundSecurityGroup {
+                    id: format!("sg-{resource}"),
+                    resource: resource.clone(),
+                    rules: desired_rules(group, &self.ground),
+                }
+            };
         self.blueprint.security_groups.iter().map(found).collect()
     }
 
@@ -120,14 +144,28 @@ impl World {
             policy: None,
             profile: Profile::Ready,
         };
-        world.inventory.buckets = vec![FoundBucket { name: "bucket-1".into(), resource: name("photos") }];
+        world.inventory.buckets = vec![FoundBucket {
+            name: "bucket-1".into(),
+            resource: name("photos"),
+        }];
         world.inventory.roles = vec![role("manager"), role("node")];
-        let policies = world.plan().steps.into_iter().filter_map(|step| match step.action {
-            deployer_core::plan::Action::CompleteRole { resource, name, policy } => {
-                Some(FoundRole { name, resource, policy: Some(policy), profile: Profile::Ready })
-            }
-            _ => None,
-        });
+        let policies = world
+            .plan()
+            .steps
+            .into_iter()
+            .filter_map(|step| match step.action {
+                deployer_core::plan::Action::CompleteRole {
+                    resource,
+                    name,
+                    policy,
+                } => Some(FoundRole {
+                    name,
+                    resource,
+                    policy: Some(policy),
+                    profile: Profile::Ready,
+                }),
+                _ => None,
+            });
         policies.collect()
     }
 
@@ -154,7 +192,10 @@ impl World {
             zone: "us-east-1a".into(),
             launched: None,
             settings: None,
-            programs: Some(programs_hash(instance_program_names(instance), &self.programs)),
+            programs: Some(programs_hash(
+                instance_program_names(instance),
+                &self.programs,
+            )),
         }
     }
 
@@ -181,7 +222,10 @@ fn database() -> FoundDatabase {
         id: "catalog-1".into(),
         resource: name("catalog"),
         state: "available".into(),
-        endpoint: Some(Endpoint { host: "db".into(), port: 5432 }),
+        endpoint: Some(Endpoint {
+            host: "db".into(),
+            port: 5432,
+        }),
         class: "db.t4g.micro".into(),
         storage_gib: 20,
         created: None,
@@ -191,9 +235,18 @@ fn database() -> FoundDatabase {
 /// A plan as golden text: a line a step, with the steps that it waits for.
 fn text(plan: &Plan) -> String {
     let steps = plan.steps.iter().enumerate().map(|(index, step)| {
-        format!("{index:2} {} {} | {} | after {:?}\n", step.verb.sign(), step.resource, step.detail, step.needs)
+        format!(
+            "{index:2} {} {} | {} | after {:?}\n",
+            step.verb.sign(),
+            step.resource,
+            step.detail,
+            step.needs
+        )
     });
-    let refusals = plan.refusals.iter().map(|r| format!("!  {} | {}\n", r.resource, r.reason));
+    let refusals = plan
+        .refusals
+        .iter()
+        .map(|r| format!("!  {} | {}\n", r.resource, r.reason));
     steps.chain(refusals).collect()
 }
 
@@ -224,16 +277,29 @@ fn what_is_missing_is_all_that_is_made() {
         change(&mut world);
         text(&world.plan())
     };
-    insta::assert_snapshot!("without_the_database", missing(|w| w.inventory.databases.clear()));
-    insta::assert_snapshot!("without_the_manager", missing(|w| w.inventory.instances.clear()));
+    insta::assert_snapshot!(
+        "without_the_database",
+        missing(|w| w.inventory.databases.clear())
+    );
+    insta::assert_snapshot!(
+        "without_the_manager",
+        missing(|w| w.inventory.instances.clear())
+    );
     insta::assert_snapshot!("without_a_role", missing(|w| w.inventory.roles.truncate(1)));
-    insta::assert_snapshot!("without_the_secrets", missing(|w| w.stored.retain(|k| !k.starts_with("secrets/"))));
+    insta::assert_snapshot!(
+        "without_the_secrets",
+        missing(|w| w.stored.retain(|k| !k.starts_with("secrets/")))
+    );
 }
 
 #[test]
 fn a_changed_rule_is_opened_and_the_old_one_closed() {
     let mut world = World::built();
-    let foreign = Rule { first_port: 22, last_port: 22, from: RuleSource::Range("0.0.0.0/0".into()) };
+    let foreign = Rule {
+        first_port: 22,
+        last_port: 22,
+        from: RuleSource::Range("0.0.0.0/0".into()),
+    };
     world.inventory.security_groups[1].rules = vec![foreign];
     insta::assert_snapshot!(text(&world.plan()));
 }
@@ -260,9 +326,15 @@ fn half_made_things_are_finished() {
 fn what_cannot_be_done_is_refused_with_a_way_out() {
     let mut world = World::built();
     world.inventory.databases[0].storage_gib = 100;
-    world.inventory.buckets.push(FoundBucket { name: "bucket-2".into(), resource: name("more") });
+    world.inventory.buckets.push(FoundBucket {
+        name: "bucket-2".into(),
+        resource: name("more"),
+    });
     world.programs.remove("front-end");
-    let arm = binary::Program { architecture: binary::Architecture::Aarch64, needs_glibc: None };
+    let arm = binary::Program {
+        architecture: binary::Architecture::Aarch64,
+        needs_glibc: None,
+    };
     world.programs.get_mut("manager").unwrap().needs = Some(arm);
     insta::assert_snapshot!(text(&world.plan()));
 }
