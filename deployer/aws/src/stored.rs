@@ -168,7 +168,11 @@ pub async fn get(account: &Account, bucket: &str, key: &str) -> Result<Option<Ve
     }
 }
 
-pub(crate) async fn put(
+/// Writes an object.
+///
+/// # Errors
+/// When the bucket does not answer, or refuses.
+pub async fn put(
     account: &Account,
     bucket: &str,
     key: &str,

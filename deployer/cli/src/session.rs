@@ -57,7 +57,10 @@ impl Session {
 
     /// Takes localcloud away again if nothing is left in it.
     pub(crate) async fn close(self, home: &Home) -> Result<(), Failure> {
-        match self.local {
+        let Session { account, local } = self;
+        // Its open connections would be waited for.
+        drop(account);
+        match local {
             Some(local) => local.end_if_empty(home).await.map(drop),
             None => Ok(()),
         }

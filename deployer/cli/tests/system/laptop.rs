@@ -2,7 +2,8 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -92,6 +93,33 @@ impl Laptop {
             said.err
         );
         said
+    }
+
+    /// Starts localcloud in a network of the test's choice, before `up` would start it.
+    pub(crate) fn start_localcloud(&self, network: u8) -> Child {
+        let program = Path::new(env!("CARGO_BIN_EXE_deploy")).with_file_name("localcloud");
+        let home = self.home().join("localcloud");
+        std::fs::create_dir_all(&home).unwrap();
+        std::fs::set_permissions(self.home(), std::fs::Permissions::from_mode(0o711)).unwrap();
+        let mut command = Command::new(program);
+        command
+            .arg("serve")
+            .arg("--home")
+            .arg(&home)
+            .args(["--first-network", &network.to_string()]);
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while !home.join("endpoint.json").exists() {
+            assert!(child.try_wait().unwrap().is_none(), "localcloud ended");
+            assert!(Instant::now() < deadline, "localcloud did not come up");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        child
     }
 
     pub(crate) fn up(&self) -> Said {
