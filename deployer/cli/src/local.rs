@@ -123,9 +123,8 @@ impl Localcloud {
         if status == 409 {
             return Ok(false);
         }
-        let process = format!("/proc/{}", at.pid);
         let begun = Instant::now();
-        while Path::new(&process).exists() && begun.elapsed() < START_DEADLINE {
+        while runs(at.pid) && begun.elapsed() < START_DEADLINE {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         // What it wrote while it ran; it has removed all else by itself.
@@ -133,6 +132,16 @@ impl Localcloud {
         let _ = std::fs::remove_dir(home.localcloud());
         Ok(true)
     }
+}
+
+/// Whether a process is there and has not ended: one that has, and whose parent was not told yet, is
+/// still listed, as a zombie (proc_pid_stat(5)).
+fn runs(pid: u32) -> bool {
+    let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) else {
+        return false;
+    };
+    let state = stat.rsplit_once(')').map_or("", |(_, rest)| rest.trim_start());
+    !state.starts_with('Z')
 }
 
 /// Starts it in a process group of its own, so that Ctrl-C on the terminal does not reach it.
