@@ -70,7 +70,8 @@ fn init_or_guard(run: impl Future<Output = std::io::Result<ExitCode>>) -> Outcom
 async fn serve(arguments: Serve) -> Outcome {
     tracing_subscriber::fmt()
         .with_env_filter(
-            tracing_subscriber::EnvFilter::try_from_default_env().unwrap_or_else(|_| "info,s3s=off".into()),
+            tracing_subscriber::EnvFilter::try_from_default_env()
+                .unwrap_or_else(|_| "info,s3s=off".into()),
         )
         .with_writer(std::io::stderr)
         .init();

@@ -51,7 +51,17 @@ const GRACE: Duration = Duration::from_secs(2);
 pub async fn run<'a>(
     needs: &[Vec<usize>],
     after_failure: AfterFailure,
+    stop: watch::Receiver<bool>,
+    work: impl Fn(usize) -> Work<'a>,
+) -> Outcome {
+    run_with(needs, after_failure, stop, GRACE, work).await
+}
+
+async fn run_with<'a>(
+    needs: &[Vec<usize>],
+    after_failure: AfterFailure,
     mut stop: watch::Receiver<bool>,
+    grace: Duration,
     work: impl Fn(usize) -> Work<'a>,
 ) -> Outcome {
     let mut outcome = Outcome::default();
@@ -70,7 +80,7 @@ pub async fn run<'a>(
             }
         }
         let deadline = if outcome.stopped {
-            GRACE
+            grace
         } else {
             Duration::MAX
         };
@@ -144,15 +154,14 @@ mod tests {
         assert!(!outcome.done.contains(&1) && !outcome.done.contains(&3));
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn told_to_stop_it_cuts_off_what_does_not_finish() {
         let needs = [vec![], vec![0]];
         let (told, stop) = watch::channel(false);
         told.send(true).unwrap();
-        let outcome = run(&needs, AfterFailure::Stop, stop, |_| {
-            Box::pin(std::future::pending())
-        })
-        .await;
+        let grace = Duration::from_millis(1);
+        let forever = |_| -> Work<'static> { Box::pin(std::future::pending()) };
+        let outcome = run_with(&needs, AfterFailure::Stop, stop, grace, forever).await;
         assert!(outcome.stopped);
         assert_eq!(outcome.cut_off, BTreeSet::from([0]));
     }

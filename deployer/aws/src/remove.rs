@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use aws_sdk_ec2::types::{InstanceStateName, IpPermission};
+use aws_sdk_ec2::types::{InstanceStateName, IpPermission, Reservation};
 
 use crate::account::Account;
 use crate::error::{AwsError, During, Meaning, gone_is_fine};
@@ -52,7 +52,7 @@ pub async fn instances(
             let left = answer
                 .reservations()
                 .iter()
-                .flat_map(|r| r.instances())
+                .flat_map(Reservation::instances)
                 .filter(|i| {
                     i.state().and_then(|s| s.name()) != Some(&InstanceStateName::Terminated)
                 })

@@ -19,12 +19,15 @@ pub(crate) struct Arguments {
 
 const EXAMPLES: &str = "\
 Examples:
-  deploy up blueprints/elastic-cache.yaml       make it on this laptop; costs nothing
-  deploy status elastic-cache                   what there is, and whether it is well
-  deploy down elastic-cache                     take it away
+  deploy up blueprints/elastic-cache.yaml   make it on this laptop, for nothing
+  deploy status elastic-cache               what there is, and whether it is well
+  deploy down elastic-cache                 take it away
 
-Exit codes: 0 done, 1 failed, 2 `plan --detailed-exitcode` has changes, 3 refused by a guard,
-4 something remains, 5 cannot prove that nothing remains, 64 usage or blueprint, 130 interrupted.";
+Exit codes:
+    0  done                               4  something remains
+    1  failed                             5  cannot prove that nothing remains
+    2  plan --detailed-exitcode: changes  64  usage or blueprint
+    3  refused by a guard                130  interrupted";
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {

@@ -140,7 +140,9 @@ fn runs(pid: u32) -> bool {
     let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) else {
         return false;
     };
-    let state = stat.rsplit_once(')').map_or("", |(_, rest)| rest.trim_start());
+    let state = stat
+        .rsplit_once(')')
+        .map_or("", |(_, rest)| rest.trim_start());
     !state.starts_with('Z')
 }
 

@@ -133,9 +133,10 @@ pub(super) async fn print_outputs(site: &Site, took: Duration, json: bool) -> Re
         println!("  {:10} {}", door.service, door.url);
     }
     if let Some(password) = password {
+        println!("  {:10} {password}", "password");
         println!(
-            "  {:10} {password}   (again: {invocation} output {name} --show-password)",
-            "password"
+            "  {:10} {invocation} output {name} --show-password",
+            "  again:"
         );
     }
     if let Some(door) = doors.iter().find(|d| d.service == "front-end") {

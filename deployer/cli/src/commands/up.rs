@@ -193,7 +193,7 @@ async fn take_step(
         reader.event(&Event::Waiting {
             step: index,
             text: &text,
-        })
+        });
     });
     let result = site.carry_out(&step.action, &progress).await;
     let seconds = begun.elapsed().as_secs_f64();

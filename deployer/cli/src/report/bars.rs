@@ -71,13 +71,15 @@ impl State {
     }
 
     fn started(&mut self, step: usize) {
-        let spinner = ProgressBar::new_spinner();
+        // Added first: a bar that is not in the group yet draws over it.
+        let spinner = match &self.overall {
+            Some(overall) => self
+                .multi
+                .insert_before(overall, ProgressBar::new_spinner()),
+            None => self.multi.add(ProgressBar::new_spinner()),
+        };
         spinner.set_style(template("  {spinner:.cyan} {prefix}  {wide_msg:.dim}"));
         spinner.set_prefix(self.resource(step));
-        let spinner = match &self.overall {
-            Some(overall) => self.multi.insert_before(overall, spinner),
-            None => self.multi.add(spinner),
-        };
         spinner.enable_steady_tick(Duration::from_millis(100));
         self.running.insert(step, spinner);
     }
