@@ -2,7 +2,7 @@
 //! pages that people use.
 //!
 //! A photo's key leads to an object of the bucket (PostgreSQL says which), and to a cache node (the
-//! manager's table says which). [`store`] puts the three together; [`api`] and [`pages`] are two ways
+//! manager's table says which). [`store`] puts the three together; `api` and `pages` are two ways
 //! to it.
 
 #![forbid(unsafe_code)]
