@@ -72,7 +72,7 @@ impl Pages {
             deployment: &self.deployment,
             manager: host.and_then(|host| view::manager_address(host, self.manager_port)),
             upload_limit: self.upload_limit,
-            upload_limit_told: view::limit_told(self.upload_limit),
+            upload_limit_told: kit::words::size(self.upload_limit),
             images_only: self.images_only,
         }
     }

@@ -73,3 +73,4 @@ pub mod session;
 pub mod settings;
 pub mod shutdown;
 pub mod token;
+pub mod words;

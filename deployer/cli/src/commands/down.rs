@@ -93,7 +93,7 @@ fn what_goes(scope: &Scope, inventory: &Inventory, photos: Tally) -> String {
 
 fn photos_text(photos: Tally) -> String {
     #[allow(clippy::cast_precision_loss)] // shown to people, one decimal
-    let megabytes = photos.bytes as f64 / 1e6;
+    let megabytes = photos.bytes as f64 / 1_048_576.0;
     let count = usize::try_from(photos.objects).unwrap_or(usize::MAX);
     format!("{} ({megabytes:.1} MB)", counted(count, "photo"))
 }

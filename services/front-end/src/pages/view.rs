@@ -2,6 +2,7 @@
 
 use catalog::Totals;
 use jiff::tz::TimeZone;
+use kit::words::{grouped, size};
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -49,7 +50,7 @@ impl Shown {
             kind: kind.name(),
             content_type: photo.content_type.clone(),
             visible: kind.is_shown_by_browsers(),
-            size: size_told(photo.size),
+            size: size(photo.size),
             bytes: grouped(photo.size),
             uploaded: uploaded.strftime("%-d %b %Y, %H:%M UTC").to_string(),
             uploaded_at: photo.uploaded_at.to_string(),
@@ -93,11 +94,7 @@ impl<'a> Gallery<'a> {
         Self {
             around,
             empty: totals.photos == 0,
-            total: format!(
-                "{} {noun}, {}",
-                grouped(totals.photos),
-                size_told(totals.bytes)
-            ),
+            total: format!("{} {noun}, {}", grouped(totals.photos), size(totals.bytes)),
             is_later_page,
             older: shown.last().filter(|_| more).map(|photo| photo.version),
             photos: shown.iter().map(Shown::of).collect(),
@@ -161,45 +158,6 @@ fn sentence(message: &str) -> String {
         .collect()
 }
 
-/// A size as people say it, in decimal units.
-pub(super) fn size_told(bytes: u64) -> String {
-    const UNITS: [(u64, &str); 3] = [(1_000_000_000, "GB"), (1_000_000, "MB"), (1_000, "KB")];
-    for (unit, name) in UNITS {
-        if bytes >= unit {
-            let tenths = (bytes * 10 + unit / 2) / unit;
-            return match (tenths / 10, tenths % 10) {
-                (whole, 0) => format!("{whole} {name}"),
-                (whole @ 100.., _) => format!("{whole} {name}"),
-                (whole, tenth) => format!("{whole}.{tenth} {name}"),
-            };
-        }
-    }
-    format!("{bytes} bytes")
-}
-
-/// A limit as it was set: limits are whole mebibytes as a rule.
-pub(super) fn limit_told(bytes: u64) -> String {
-    const MEBIBYTE: u64 = 1024 * 1024;
-    if bytes >= MEBIBYTE && bytes.is_multiple_of(MEBIBYTE) {
-        format!("{} MiB", bytes / MEBIBYTE)
-    } else {
-        size_told(bytes)
-    }
-}
-
-/// A number with its thousands apart.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 /// The manager's pages are on the host that the browser called us by, on another port.
 pub(super) fn manager_address(host: &str, port: u16) -> Option<String> {
     let name = match host.rsplit_once(':') {
@@ -213,29 +171,6 @@ pub(super) fn manager_address(host: &str, port: u16) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn sizes_are_told_as_people_say_them() {
-        for (bytes, told) in [
-            (0, "0 bytes"),
-            (999, "999 bytes"),
-            (1_000, "1 KB"),
-            (47_679, "47.7 KB"),
-            (791_555, "791 KB"),
-            (26_214_400, "26.2 MB"),
-            (3_000_000_000, "3 GB"),
-        ] {
-            assert_eq!(size_told(bytes), told);
-        }
-        assert_eq!(
-            (limit_told(26_214_400), limit_told(5_000)),
-            ("25 MiB".into(), "5 KB".into())
-        );
-        assert_eq!(
-            (grouped(7), grouped(1_234), grouped(26_214_400)),
-            ("7".into(), "1,234".into(), "26,214,400".into())
-        );
-    }
 
     #[test]
     fn the_managers_address_is_on_the_same_host() {

@@ -5,6 +5,7 @@ use http::{HeaderMap, Response, StatusCode};
 use kit::body::Body;
 use kit::pool::Statistics;
 use kit::session::SessionId;
+use kit::words::{grouped, size};
 use kit::{csrf, reply};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -183,10 +184,10 @@ fn shown(
         hold: hold.filter(|_| is_moving),
         epoch: pool.epoch,
         photos: totals.map(|totals| grouped(totals.photos)),
-        photo_bytes: totals.map(|totals| size_told(totals.bytes)),
+        photo_bytes: totals.map(|totals| size(totals.bytes)),
         items: grouped(minute(|node| node.items)),
-        bytes: size_told(minute(|node| node.bytes)),
-        capacity: size_told(pool.capacity * u64::from(serving)),
+        bytes: size(minute(|node| node.bytes)),
+        capacity: size(pool.capacity * u64::from(serving)),
         hit_rate: rate_told(minute(|node| node.last_minute.hits), lookups),
         lookups: grouped(lookups),
         nodes: lines(state, statistics),
@@ -255,7 +256,7 @@ fn line(node: &NodeRow, statistics: &[Statistics]) -> Line {
         state,
         tone,
         items: told(figures.map(|figures| grouped(figures.items))),
-        bytes: told(figures.map(|figures| size_told(figures.bytes))),
+        bytes: told(figures.map(|figures| size(figures.bytes))),
         hit_rate: told(
             figures.map(|figures| rate_told(figures.last_minute.hits, figures.last_minute.lookups)),
         ),
@@ -267,47 +268,5 @@ fn rate_told(hits: u64, lookups: u64) -> String {
         "–".to_owned()
     } else {
         format!("{:.0} %", fraction(hits, lookups) * 100.0)
-    }
-}
-
-/// Digits in groups of three, with thin spaces.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push('\u{202f}');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// Bytes in words; a MB is 1,048,576 bytes here as everywhere.
-fn size_told(bytes: u64) -> String {
-    const STEPS: [(&str, u64); 3] = [("GB", 1 << 30), ("MB", 1 << 20), ("KB", 1 << 10)];
-    match STEPS.iter().find(|(_, step)| bytes >= *step) {
-        Some((unit, step)) => {
-            let amount = bytes as f64 / *step as f64;
-            let digits = usize::from(amount < 10.0 && !bytes.is_multiple_of(*step));
-            format!("{amount:.digits$} {unit}")
-        }
-        None => format!("{bytes} B"),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sizes_are_told_in_the_unit_that_fits() {
-        assert_eq!(size_told(0), "0 B");
-        assert_eq!(size_told(1023), "1023 B");
-        assert_eq!(size_told(1536), "1.5 KB");
-        assert_eq!(size_told(64 << 20), "64 MB");
-        assert_eq!(size_told(3 << 30), "3 GB");
-        assert_eq!(grouped(1_234_567), "1\u{202f}234\u{202f}567");
-        assert_eq!(grouped(123), "123");
     }
 }

@@ -159,8 +159,8 @@
   }
 
   function size(bytes) {
-    if (bytes < 1000) return `${bytes} bytes`;
-    return bytes < 1e6 ? `${Math.round(bytes / 1e3)} KB` : `${(bytes / 1e6).toFixed(1)} MB`;
+    if (bytes < 1024) return `${bytes} B`;
+    return bytes < 2 ** 20 ? `${Math.round(bytes / 1024)} KB` : `${(bytes / 2 ** 20).toFixed(1)} MB`;
   }
 
   /* What is wrong with a file before it is sent, if anything. */

@@ -1,0 +1,192 @@
+//! Programs, and the single instances that run them.
+
+use super::Draft;
+use crate::blueprint::Instance;
+use crate::inventory::{FoundInstance, InstanceState};
+use crate::names::{Kind, ResourceName};
+use crate::plan::desired::{needed_programs, programs_hash};
+use crate::plan::steps::label;
+use crate::plan::{Action, Program, Situation, Verb};
+
+impl Draft<'_> {
+    pub(in crate::plan) fn programs(&mut self) {
+        let home = self.home();
+        for name in needed_programs(self.at.blueprint) {
+            let resource = format!("program/{name}");
+            let Some(program) = self.at.programs.get(&name) else {
+                self.steps.refuse(
+                    resource,
+                    "was not built; run this from the source tree, or put it beside `deploy`",
+                );
+                continue;
+            };
+            self.refuse_what_does_not_run(&name, program);
+            if self.stored(&artifact_key(&name, &program.sha256)) {
+                self.steps.settled += 1;
+                continue;
+            }
+            let detail = megabytes(program.size);
+            let action = Action::UploadProgram {
+                name,
+                sha256: program.sha256.clone(),
+            };
+            self.steps.add(
+                &resource,
+                Verb::Write,
+                detail,
+                action,
+                std::slice::from_ref(&home),
+            );
+        }
+    }
+
+    fn refuse_what_does_not_run(&mut self, name: &str, program: &Program) {
+        let Some(needs) = &program.needs else { return };
+        let blueprint = self.at.blueprint;
+        let on_instances = blueprint
+            .instances
+            .values()
+            .filter(|i| instance_program_names(i).any(|p| p == name));
+        let in_images = blueprint.pools.values().filter_map(|pool| {
+            let image = blueprint.images.get(&pool.image)?;
+            image
+                .recipe
+                .programs
+                .iter()
+                .any(|p| p == name)
+                .then_some((&pool.machine, image.base))
+        });
+        let places = on_instances.map(|i| (&i.machine, i.base)).chain(in_images);
+        let problems: Vec<_> = places
+            .filter_map(|(machine, base)| needs.runs_on(machine, base).err())
+            .collect();
+        if let Some(problem) = problems.first() {
+            self.steps
+                .refuse(format!("program/{name}"), problem.to_string());
+        }
+    }
+
+    pub(in crate::plan) fn instances(&mut self) {
+        for (name, instance) in &self.at.blueprint.instances {
+            let programs = instance_programs(instance, self.at);
+            let mut living: Vec<&FoundInstance> =
+                self.at.inventory.living(Kind::Instance, name).collect();
+            living.sort_by(|a, b| a.launched.cmp(&b.launched));
+            let mut living = living.into_iter();
+            match living.next() {
+                None => self.launch(name, instance, programs, "is new"),
+                Some(found) if found.machine != instance.machine => {
+                    self.replace(
+                        name,
+                        instance,
+                        found,
+                        programs,
+                        &format!("was a {}", found.machine),
+                    );
+                }
+                Some(found) if found.programs.as_ref() != Some(&programs) => {
+                    self.replace(name, instance, found, programs, "its programs have changed");
+                }
+                Some(found) => self.keep(name, found),
+            }
+            for double in living {
+                let action = Action::TerminateInstance {
+                    id: double.id.clone(),
+                };
+                let resource = label(Kind::Instance, name);
+                self.steps.add(
+                    &resource,
+                    Verb::Remove,
+                    format!("{}, a double", double.id),
+                    action,
+                    &[],
+                );
+            }
+        }
+    }
+
+    fn keep(&mut self, name: &ResourceName, found: &FoundInstance) {
+        self.known.instances.insert(name.clone(), found.id.clone());
+        if matches!(
+            found.state,
+            InstanceState::Stopped | InstanceState::Stopping
+        ) {
+            let action = Action::StartInstance {
+                id: found.id.clone(),
+            };
+            let resource = label(Kind::Instance, name);
+            self.steps.add(
+                &resource,
+                Verb::Change,
+                "start it again".to_owned(),
+                action,
+                &[],
+            );
+        } else {
+            self.steps.settled += 1;
+        }
+    }
+
+    fn replace(
+        &mut self,
+        name: &ResourceName,
+        wanted: &Instance,
+        found: &FoundInstance,
+        programs: String,
+        why: &str,
+    ) {
+        let action = Action::TerminateInstance {
+            id: found.id.clone(),
+        };
+        let resource = label(Kind::Instance, name);
+        self.steps.add(
+            &resource,
+            Verb::Remove,
+            format!("{}, to replace it: {why}", found.id),
+            action,
+            &[],
+        );
+        self.launch(name, wanted, programs, "in its place");
+    }
+
+    fn launch(&mut self, name: &ResourceName, instance: &Instance, programs: String, why: &str) {
+        let resource = label(Kind::Instance, name);
+        let mut after = vec![
+            resource.clone(),
+            self.home(),
+            label(Kind::SecurityGroup, &instance.security_group),
+            label(Kind::Role, &instance.role),
+        ];
+        after.extend(instance_program_names(instance).map(|p| format!("program/{p}")));
+        let services: Vec<_> = instance.services.iter().map(|s| s.as_str()).collect();
+        let detail = format!("{}, {why}: {}", instance.machine, services.join(", "));
+        let action = Action::LaunchInstance {
+            resource: name.clone(),
+            programs,
+            subnets: self.at.ground.subnets.clone(),
+        };
+        self.steps
+            .add(&resource, Verb::Create, detail, action, &after);
+    }
+}
+
+/// The programs that an instance runs: its services, and `boot` which starts them.
+pub fn instance_program_names(instance: &Instance) -> impl Iterator<Item = &str> {
+    std::iter::once("boot").chain(instance.services.iter().map(|s| s.as_str()))
+}
+
+/// Where a program stands in the home bucket.
+#[must_use]
+pub fn artifact_key(name: &str, sha256: &str) -> String {
+    format!("artifacts/{sha256}/{name}")
+}
+
+fn instance_programs(instance: &Instance, at: &Situation<'_>) -> String {
+    programs_hash(instance_program_names(instance), at.programs)
+}
+
+fn megabytes(bytes: u64) -> String {
+    #[allow(clippy::cast_precision_loss)] // shown to people, one decimal
+    let megabytes = bytes as f64 / 1_048_576.0;
+    format!("{megabytes:.1} MB")
+}
