@@ -106,15 +106,7 @@ pub(super) async fn clear<B: Bucket>(
         Err(error) => {
             tracing::warn!(error = chain(&error), "clearing the caches");
             let text = format!("Not every cache could be cleared: {error}. Clear again.");
-            let status = StatusCode::SERVICE_UNAVAILABLE;
-            overview::show(
-                manager,
-                &session,
-                status,
-                Some(Notice::bad(text)),
-                Typed::default(),
-            )
-            .await
+            unavailable(manager, &session, text).await
         }
     }
 }
@@ -144,17 +136,26 @@ pub(super) async fn delete<B: Bucket>(
         Err(error) => {
             tracing::warn!(error = chain(&error), "deleting all photos");
             let text = api::deletion_failure(&error);
-            let status = StatusCode::SERVICE_UNAVAILABLE;
-            overview::show(
-                manager,
-                &session,
-                status,
-                Some(Notice::bad(text)),
-                Typed::default(),
-            )
-            .await
+            unavailable(manager, &session, text).await
         }
     }
+}
+
+/// The overview, with what could not be done now.
+async fn unavailable<B: Bucket>(
+    manager: &Manager<B>,
+    session: &SessionId,
+    text: String,
+) -> Response<Body> {
+    let status = StatusCode::SERVICE_UNAVAILABLE;
+    overview::show(
+        manager,
+        session,
+        status,
+        Some(Notice::bad(text)),
+        Typed::default(),
+    )
+    .await
 }
 
 async fn refused<B: Bucket>(

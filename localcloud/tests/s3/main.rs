@@ -1,0 +1,11 @@
+//! S3 as the AWS SDK sees it.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod access;
+mod buckets;
+mod durability;
+mod listings;
+mod objects;
+mod parts;
+mod support;
