@@ -1,5 +1,7 @@
-//! What puts a running deployment to the test from outside, over its public address only.
+//! What puts a running deployment to the test from outside, over its public address only, and what
+//! measures its parts on their own.
 
 #![forbid(unsafe_code)]
 
 pub mod endpoints;
+pub mod hit_ratio;

@@ -80,7 +80,7 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         name: "load",
-        depends_on: &[],
+        depends_on: &["cache-node", "kit"],
         tests_use: &[],
     },
     Layer {

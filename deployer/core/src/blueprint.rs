@@ -233,6 +233,8 @@ pub enum Policy {
     Lru,
     /// Any entry.
     Random,
+    /// The longest there of those not asked for lately, as SIEVE finds it.
+    Sieve,
 }
 
 impl Policy {
@@ -242,6 +244,7 @@ impl Policy {
         match self {
             Policy::Lru => "lru",
             Policy::Random => "random",
+            Policy::Sieve => "sieve",
         }
     }
 }

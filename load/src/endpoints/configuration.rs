@@ -69,7 +69,7 @@ pub(super) async fn current(api: &Api) -> Result<Configuration, Mismatch> {
     reply.is_success(&found.body())?;
     let known = found.success == "true"
         && ["manual", "auto"].contains(&found.mode.as_str())
-        && ["LRU", "RR"].contains(&found.policy.as_str())
+        && ["LRU", "RR", "SIEVE"].contains(&found.policy.as_str())
         && (1..=8).contains(&found.nodes);
     if known { Ok(found) } else { Err(wrong()) }
 }

@@ -43,13 +43,15 @@ pub enum Fill {
     Void,
 }
 
-/// Marks the end of the order of use.
+/// Marks the end of the order.
 const NONE: usize = usize::MAX;
 
 struct Slot {
     key: Arc<str>,
     value: Value,
     partition: u8,
+    /// Asked for since SIEVE's hand passed by.
+    asked: bool,
     newer: usize,
     older: usize,
 }
@@ -66,15 +68,19 @@ fn weight(key: &str, content: &Bytes) -> u64 {
 }
 
 /// Entries of at most a capacity of bytes. All operations but [`Cache::retain`] and [`Cache::clear`]
-/// take constant time for each entry that they add or give up.
+/// take constant time for each entry that they add or give up (SIEVE's hand on average: each entry
+/// it spares was asked for since).
 ///
 /// The slots are kept without gaps (the last moves into the place of one that goes), so that any of
-/// them is chosen by one number; each is linked to the next newer and older in use.
+/// them is chosen by one number; each is linked to the next newer and older: in use, or under SIEVE
+/// in order of arrival.
 pub struct Cache<R> {
     slots: Vec<Slot>,
     index: HashMap<Arc<str>, usize>,
     newest: usize,
     oldest: usize,
+    /// Where SIEVE looks next; `NONE` is the oldest.
+    hand: usize,
     bytes: u64,
     configuration: Configuration,
     leases: Leases,
@@ -91,6 +97,7 @@ impl<R: Rng> Cache<R> {
             index: HashMap::new(),
             newest: NONE,
             oldest: NONE,
+            hand: NONE,
             bytes: 0,
             configuration,
             leases,
@@ -116,12 +123,15 @@ impl<R: Rng> Cache<R> {
         self.configuration
     }
 
-    /// Looks a key up: the entry is now the newest in use, or a lease is given out.
+    /// Looks a key up: the entry is now the newest in use (under SIEVE it is marked, and stays where
+    /// it is), or a lease is given out.
     pub fn get(&mut self, key: &str, now: Instant) -> Lookup {
         let Some(&slot) = self.index.get(key) else {
             return Lookup::Miss(self.leases.grant(key, now));
         };
-        if self.newest != slot {
+        if self.configuration.policy == Policy::Sieve {
+            self.slots[slot].asked = true;
+        } else if self.newest != slot {
             self.unlink(slot);
             self.link_newest(slot);
         }
@@ -155,7 +165,7 @@ impl<R: Rng> Cache<R> {
     pub fn clear(&mut self) {
         self.slots = Vec::new();
         self.index = HashMap::new();
-        (self.newest, self.oldest) = (NONE, NONE);
+        (self.newest, self.oldest, self.hand) = (NONE, NONE, NONE);
         self.bytes = 0;
         self.leases.clear();
     }
@@ -174,6 +184,9 @@ impl<R: Rng> Cache<R> {
 
     /// Changes capacity and policy; what no longer fits goes at once.
     pub fn configure(&mut self, configuration: Configuration) {
+        if configuration.policy != self.configuration.policy {
+            self.hand = NONE;
+        }
         self.configuration = configuration;
         self.evict_to(configuration.capacity);
     }
@@ -183,8 +196,26 @@ impl<R: Rng> Cache<R> {
             let victim = match self.configuration.policy {
                 Policy::Lru => self.oldest,
                 Policy::Random => self.random.random_range(0..self.slots.len()),
+                Policy::Sieve => self.sift(),
             };
             self.remove(victim);
+        }
+    }
+
+    /// From where the hand is towards the newest, and on from the oldest: the first entry that was
+    /// not asked for since the hand passed it. Those passed now have to be asked for anew.
+    /// Zhang et al., "SIEVE is Simpler than LRU", NSDI 2024.
+    fn sift(&mut self) -> usize {
+        loop {
+            if self.hand == NONE {
+                self.hand = self.oldest;
+            }
+            let slot = &mut self.slots[self.hand];
+            if !slot.asked {
+                return self.hand;
+            }
+            slot.asked = false;
+            self.hand = slot.newer;
         }
     }
 
@@ -197,6 +228,7 @@ impl<R: Rng> Cache<R> {
             key,
             value,
             partition,
+            asked: false,
             newer: NONE,
             older: NONE,
         });
@@ -205,6 +237,9 @@ impl<R: Rng> Cache<R> {
     }
 
     fn remove(&mut self, slot: usize) {
+        if self.hand == slot {
+            self.hand = self.slots[slot].newer;
+        }
         self.unlink(slot);
         let gone = self.slots.swap_remove(slot);
         self.index.remove(&gone.key);
@@ -214,8 +249,11 @@ impl<R: Rng> Cache<R> {
         }
     }
 
-    /// Tells the index and both neighbours that the last slot is at `slot` now.
+    /// Tells the index, the hand and both neighbours that the last slot is at `slot` now.
     fn moved_to(&mut self, slot: usize) {
+        if self.hand == self.slots.len() {
+            self.hand = slot;
+        }
         let Slot {
             ref key,
             newer,

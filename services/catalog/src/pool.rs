@@ -19,6 +19,8 @@ pub enum Policy {
     Lru,
     /// Any.
     Random,
+    /// SIEVE's choice: the longest there of those not asked for lately.
+    Sieve,
 }
 
 /// Who decides the pool's size.
@@ -306,11 +308,12 @@ impl Policy {
         match self {
             Self::Lru => "lru",
             Self::Random => "random",
+            Self::Sieve => "sieve",
         }
     }
 
     fn parse(text: &str) -> Option<Self> {
-        [Self::Lru, Self::Random]
+        [Self::Lru, Self::Random, Self::Sieve]
             .into_iter()
             .find(|policy| policy.as_str() == text)
     }

@@ -19,6 +19,8 @@ pub enum Policy {
     Lru,
     /// Any entry.
     Random,
+    /// The longest there of those not asked for lately, as SIEVE finds it.
+    Sieve,
 }
 
 /// `PUT /configuration` of a node.

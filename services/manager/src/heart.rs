@@ -68,6 +68,7 @@ pub fn configuration(state: &PoolState) -> Configuration {
         policy: match state.pool.policy {
             Policy::Lru => kit::pool::Policy::Lru,
             Policy::Random => kit::pool::Policy::Random,
+            Policy::Sieve => kit::pool::Policy::Sieve,
         },
     }
 }

@@ -151,6 +151,7 @@ pub const fn policy_name(policy: Policy) -> &'static str {
     match policy {
         Policy::Lru => "LRU",
         Policy::Random => "RR",
+        Policy::Sieve => "SIEVE",
     }
 }
 
@@ -191,8 +192,9 @@ fn policy(value: &str) -> Result<Policy, Refused> {
     match value.to_ascii_uppercase().as_str() {
         "LRU" => Ok(Policy::Lru),
         "RR" => Ok(Policy::Random),
+        "SIEVE" => Ok(Policy::Sieve),
         _ => refuse(format!(
-            "policy `{}` is not known; it is LRU (least recently used) or RR (random)",
+            "policy `{}` is not known; it is LRU (least recently used), RR (random) or SIEVE",
             shortened(value)
         )),
     }
@@ -288,6 +290,7 @@ mod tests {
             ("cacheSize=1.5", "whole number of MB"),
             ("cacheSize=18446744073709551615", "whole number of MB"),
             ("policy=FIFO", "LRU"),
+            ("policy=FIFO", "SIEVE"),
             ("mode=on", "manual or auto"),
             ("expRatio=1", "above 1"),
             ("expRatio=inf", "above 1"),

@@ -18,7 +18,7 @@ enum Operation {
 }
 
 fn policy() -> impl Strategy<Value = Policy> {
-    prop_oneof![Just(Policy::Lru), Just(Policy::Random)]
+    prop_oneof![Just(Policy::Lru), Just(Policy::Random), Just(Policy::Sieve)]
 }
 
 fn operation() -> impl Strategy<Value = Operation> {
@@ -34,41 +34,108 @@ fn operation() -> impl Strategy<Value = Operation> {
     ]
 }
 
-/// Entries from the oldest in use to the newest.
-#[derive(Default)]
+struct Entry {
+    key: String,
+    value: Value,
+    asked: bool,
+}
+
+/// Entries from the oldest to the newest: in use, or under SIEVE in order of arrival.
 struct Model {
-    entries: Vec<(String, Value)>,
-    capacity: u64,
+    entries: Vec<Entry>,
+    /// The place among them where SIEVE looks next; `None` is the first.
+    hand: Option<usize>,
+    configuration: Configuration,
 }
 
 impl Model {
+    fn new(configuration: Configuration) -> Self {
+        Self {
+            entries: Vec::new(),
+            hand: None,
+            configuration,
+        }
+    }
+
     fn bytes(&self) -> u64 {
         self.entries
             .iter()
-            .map(|(key, value)| (key.len() + value.content.len()) as u64)
+            .map(|entry| (entry.key.len() + entry.value.content.len()) as u64)
             .sum()
     }
 
-    fn take(&mut self, key: &str) -> Option<Value> {
-        let place = self.entries.iter().position(|(own, _)| own == key)?;
-        Some(self.entries.remove(place).1)
+    fn keys(&self) -> Vec<String> {
+        self.entries.iter().map(|entry| entry.key.clone()).collect()
     }
 
     fn get(&mut self, key: &str) -> Option<Value> {
-        let value = self.take(key)?;
-        self.entries.push((key.to_owned(), value.clone()));
-        Some(value)
+        let place = self.entries.iter().position(|entry| entry.key == key)?;
+        if self.configuration.policy == Policy::Sieve {
+            self.entries[place].asked = true;
+        } else {
+            let entry = self.entries.remove(place);
+            self.entries.push(entry);
+        }
+        Some(
+            self.entries
+                .iter()
+                .find(|entry| entry.key == key)?
+                .value
+                .clone(),
+        )
     }
 
-    /// Gives up the oldest; under the random policy, what the cache gave up.
-    fn evict(&mut self, bytes: u64, cache: &Cache<StdRng>) {
-        if cache.configuration.policy == Policy::Random {
+    fn add(&mut self, key: &str, value: Value) {
+        self.entries.push(Entry {
+            key: key.to_owned(),
+            value,
+            asked: false,
+        });
+    }
+
+    /// Keeps some; a hand that loses its entry points to the next newer one that stays.
+    fn retain(&mut self, keep: impl Fn(&str) -> bool) {
+        let newer = |hand: usize| {
             self.entries
-                .retain(|(key, _)| cache.index.contains_key(key.as_str()));
+                .iter()
+                .skip(hand)
+                .find(|entry| keep(&entry.key))
+        };
+        let pointed = self.hand.and_then(newer).map(|entry| entry.key.clone());
+        self.entries.retain(|entry| keep(&entry.key));
+        self.hand = pointed.and_then(|key| self.entries.iter().position(|entry| entry.key == key));
+    }
+
+    fn configure(&mut self, configuration: Configuration) {
+        if configuration.policy != self.configuration.policy {
+            self.hand = None;
+        }
+        self.configuration = configuration;
+    }
+
+    /// Gives up what the policy says; under the random policy, what the cache gave up.
+    fn evict(&mut self, bytes: u64, cache: &Cache<StdRng>) {
+        if self.configuration.policy == Policy::Random {
+            self.retain(|key| cache.index.contains_key(key));
         }
         while self.bytes() > bytes {
-            self.entries.remove(0);
+            let victim = match self.configuration.policy {
+                Policy::Sieve => self.sift(),
+                Policy::Lru | Policy::Random => self.entries[0].key.clone(),
+            };
+            self.retain(|key| key != victim);
         }
+    }
+
+    /// The paper's algorithm, over a list.
+    fn sift(&mut self) -> String {
+        let mut hand = self.hand.unwrap_or(0);
+        while self.entries[hand].asked {
+            self.entries[hand].asked = false;
+            hand = (hand + 1) % self.entries.len();
+        }
+        self.hand = Some(hand);
+        self.entries[hand].key.clone()
     }
 }
 
@@ -102,21 +169,18 @@ fn fill(
         return;
     }
     let weight = (key.len() + value.content.len()) as u64;
-    let before: Vec<String> = model.entries.iter().map(|(key, _)| key.clone()).collect();
+    let before = cache.items();
     let filled = cache.fill(key, lease, value.clone(), now);
-    if weight > model.capacity {
+    let capacity = model.configuration.capacity;
+    if weight > capacity {
         assert_eq!(filled, Fill::TooLarge);
-        assert_eq!(
-            cache.items() as usize,
-            before.len(),
-            "what does not fit displaces nothing"
-        );
+        assert_eq!(cache.items(), before, "what does not fit displaces nothing");
         return;
     }
     assert_eq!(filled, Fill::Stored);
     assert_eq!(cache.fill(key, lease, value.clone(), now), Fill::Void);
-    model.evict(model.capacity - weight, cache);
-    model.entries.push((key.to_owned(), value));
+    model.evict(capacity - weight, cache);
+    model.add(key, value);
 }
 
 fn apply(cache: &mut Cache<StdRng>, model: &mut Model, operation: &Operation, now: Instant) {
@@ -131,27 +195,26 @@ fn apply(cache: &mut Cache<StdRng>, model: &mut Model, operation: &Operation, no
         }
         Operation::Invalidate(key) => {
             cache.invalidate(&name(key));
-            model.take(&name(key));
+            model.retain(|own| own != name(key));
         }
         Operation::Clear => {
             cache.clear();
-            model.entries.clear();
+            model.retain(|_| false);
         }
         Operation::Retain { nodes } => {
             cache.retain(|partition| usize::from(partition) % nodes == 0);
-            model
-                .entries
-                .retain(|(key, _)| kit::placement::owner(key, nodes) == Some(0));
+            model.retain(|key| kit::placement::owner(key, nodes) == Some(0));
         }
         Operation::Configure { capacity, policy } => {
-            cache.configure(Configuration { capacity, policy });
-            model.capacity = capacity;
+            let configuration = Configuration { capacity, policy };
+            cache.configure(configuration);
+            model.configure(configuration);
             model.evict(capacity, cache);
         }
     }
 }
 
-/// The order of use, oldest first, as the links tell it in both directions.
+/// The order, oldest first, as the links tell it in both directions.
 fn order(cache: &Cache<StdRng>) -> Vec<String> {
     let mut forwards = Vec::new();
     let mut slot = cache.oldest;
@@ -174,18 +237,18 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 512, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn the_cache_is_a_list_in_order_of_use(
+    fn the_cache_is_a_list_in_order(
         capacity in 0_u64..400,
         policy in policy(),
         operations in prop::collection::vec(operation(), 1..200),
     ) {
-        let mut cache = Cache::new(Configuration { capacity, policy }, StdRng::seed_from_u64(7));
-        let mut model = Model { capacity, ..Model::default() };
+        let configuration = Configuration { capacity, policy };
+        let mut cache = Cache::new(configuration, StdRng::seed_from_u64(7));
+        let mut model = Model::new(configuration);
         let now = Instant::now();
         for operation in operations {
             apply(&mut cache, &mut model, &operation, now);
-            let expected: Vec<String> = model.entries.iter().map(|(key, _)| key.clone()).collect();
-            prop_assert_eq!(order(&cache), expected);
+            prop_assert_eq!(order(&cache), model.keys());
             prop_assert_eq!(cache.bytes(), model.bytes());
             prop_assert_eq!(cache.items() as usize, model.entries.len());
             prop_assert!(cache.bytes() <= cache.configuration().capacity);
@@ -244,6 +307,26 @@ fn the_random_policy_spares_no_place_and_prefers_none() {
         (190..=310).contains(&older),
         "{older} of the older half are left"
     );
+}
+
+#[test]
+fn sieve_spares_what_was_asked_for_once_and_moves_nothing() {
+    let mut cache = filled(Policy::Sieve, 4);
+    let now = Instant::now();
+    cache.get("0000", now);
+    cache.get("0002", now);
+    let shrink_to = |cache: &mut Cache<StdRng>, capacity| {
+        cache.configure(Configuration {
+            capacity,
+            policy: Policy::Sieve,
+        });
+        order(cache)
+    };
+    assert_eq!(shrink_to(&mut cache, 30), ["0000", "0002", "0003"]);
+    // The hand goes on from there: 0002 is spared, 0003 is not, and then it begins anew at 0000.
+    assert_eq!(shrink_to(&mut cache, 20), ["0000", "0002"]);
+    cache.get("0000", now);
+    assert_eq!(shrink_to(&mut cache, 10), ["0000"]);
 }
 
 #[test]

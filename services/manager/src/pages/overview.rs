@@ -106,6 +106,7 @@ fn forms_shown<B>(manager: &Manager<B>, typed: &Typed) -> Value {
         "capacity_problem": typed.capacity_problem,
         "largest": LARGEST_CACHE,
         "random": policy == "RR",
+        "sieve": policy == "SIEVE",
         "mode": pool.mode.as_str(),
         "automatic": pool.mode == catalog::Mode::Auto,
         "name": typed.name,

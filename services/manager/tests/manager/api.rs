@@ -73,6 +73,8 @@ async fn a_part_of_the_configuration_leaves_the_rest() {
         body,
         r#"{"success":"true","mode":"auto","numNodes":1,"cacheSize":64,"policy":"LRU"}"#
     );
+    let (_, body) = world.post("/api/configure_cache?policy=SIEVE").await;
+    assert!(body.ends_with(r#""policy":"SIEVE"}"#), "{body}");
     let (_, body) = world.post("/api/configure_cache/?policy=lru").await;
     assert_eq!(
         body,

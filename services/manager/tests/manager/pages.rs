@@ -213,12 +213,14 @@ async fn capacity_and_policy_are_set_and_mistakes_are_said_at_the_field() {
     assert_eq!(answer.status(), StatusCode::SEE_OTHER);
     let address = table.nodes[0].clone().unwrap().address;
     assert_eq!(world.statistics(&address).await.capacity, 3 << 20);
-    let fields = [("cacheSize", "<b>"), ("policy", "RR")];
+    assert!(text(&browser.get("/").await).contains(r#"<option value="RR" selected>"#));
+    let fields = [("cacheSize", "<b>"), ("policy", "SIEVE")];
     let answer = browser.send("/configuration", &fields).await;
     assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
     let page = text(&answer);
     assert!(page.contains("&lt;b&gt;") && !page.contains("<b>"));
     assert!(page.contains(r#"aria-describedby="capacity-problem""#));
+    assert!(page.contains(r#"<option value="SIEVE" selected>"#));
 }
 
 #[tokio::test]
