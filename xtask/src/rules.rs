@@ -66,12 +66,24 @@ const LAYERS: &[Layer] = &[
     Layer {
         name: "front-end",
         depends_on: &["kit", "catalog"],
-        tests_use: &["cache-node", "load", "localcloud"],
+        tests_use: &["browser", "cache-node", "load", "localcloud"],
     },
     Layer {
         name: "manager",
         depends_on: &["kit", "catalog"],
-        tests_use: &["boot", "cache-node", "front-end", "load", "localcloud"],
+        tests_use: &[
+            "boot",
+            "browser",
+            "cache-node",
+            "front-end",
+            "load",
+            "localcloud",
+        ],
+    },
+    Layer {
+        name: "browser",
+        depends_on: &["kit"],
+        tests_use: &[],
     },
     Layer {
         name: "localcloud",

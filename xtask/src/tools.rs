@@ -1,94 +1,71 @@
-//! What the tests need on the machine: the PostgreSQL server programs, which localcloud runs as its
-//! databases. Installed where that needs no question (root on Debian and its relatives), named
-//! otherwise.
+//! What the tests need on the machine. Installed where that needs no question (root on Debian and
+//! its relatives), named otherwise.
 
-use std::env;
+mod chromium;
+mod postgres;
+
 use std::fs;
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Finds what the tests need, or installs it, or says what to install.
+/// Finds what the tests need, or installs it, or says all that is to be installed.
 pub(crate) fn ensure() -> Result<(), String> {
-    let folder = match find_postgres() {
-        Some(folder) => folder,
-        None => install_postgres()?,
-    };
-    println!("PostgreSQL server programs: {}", folder.display());
-    Ok(())
-}
-
-/// The folder with `postgres` and `initdb`: the newest of those that `pg_config` names, that
-/// Debian's packages use, and that are on PATH.
-fn find_postgres() -> Option<PathBuf> {
-    let configured = Command::new("pg_config")
-        .arg("--bindir")
-        .output()
-        .ok()
-        .filter(|output| output.status.success())
-        .map(|output| PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()));
-    let on_path = env::var_os("PATH").unwrap_or_default();
-    configured
-        .into_iter()
-        .chain(versioned_folders(Path::new("/usr/lib/postgresql")))
-        .chain(env::split_paths(&on_path))
-        .find(|folder| has_server(folder))
-}
-
-fn has_server(folder: &Path) -> bool {
-    ["postgres", "initdb"]
-        .iter()
-        .all(|program| folder.join(program).is_file())
-}
-
-/// `<base>/<version>/bin`, newest version first.
-fn versioned_folders(base: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = fs::read_dir(base) else {
-        return Vec::new();
-    };
-    let mut versions: Vec<u32> = entries
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-        .collect();
-    versions.sort_unstable_by(|left, right| right.cmp(left));
-    versions
-        .iter()
-        .map(|version| base.join(version.to_string()).join("bin"))
-        .collect()
-}
-
-fn install_postgres() -> Result<PathBuf, String> {
-    let release = fs::read_to_string("/etc/os-release").unwrap_or_default();
-    if !(is_debian(&release) && is_root()) {
-        return Err(format!(
-            "the PostgreSQL server programs (postgres, initdb) are missing; install them: {}",
-            advice(&release)
-        ));
+    let machine = Machine::this();
+    let ensured = [postgres::ensure(&machine), chromium::ensure(&machine)];
+    let problems: Vec<_> = ensured.into_iter().filter_map(Result::err).collect();
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(problems.join("\n"))
     }
-    println!("PostgreSQL is missing; installing Debian's package");
-    let wish = no_cluster_wish()?;
-    let installed = apt_get(&["update", "--quiet"]).and_then(|()| {
-        apt_get(&[
-            "install",
-            "--yes",
-            "--quiet",
-            "--no-install-recommends",
-            "postgresql",
-        ])
-    });
-    // Whoever installs PostgreSQL for themselves later gets what they would have got without us.
-    let removed = fs::remove_file(&wish);
-    installed?;
-    removed.map_err(|error| format!("cannot remove {}: {error}", wish.display()))?;
-    find_postgres().ok_or_else(|| "apt-get installed postgresql, yet no server is found".to_owned())
 }
 
-/// Debian's package makes a cluster and starts it as a daemon on port 5432 unless told not to.
-fn no_cluster_wish() -> Result<PathBuf, String> {
-    let folder = Path::new("/etc/postgresql-common/createcluster.d");
-    let file = folder.join("bivouac.conf");
-    fs::create_dir_all(folder)
-        .and_then(|()| fs::write(&file, "create_main_cluster = false\n"))
-        .map_err(|error| format!("cannot write {}: {error}", file.display()))?;
-    Ok(file)
+/// What a machine calls itself and what it says it is like (os-release(5), ID and ID_LIKE).
+struct Machine {
+    families: Vec<String>,
+    is_root: bool,
+}
+
+impl Machine {
+    fn this() -> Self {
+        let release = fs::read_to_string("/etc/os-release").unwrap_or_default();
+        Self {
+            is_root: is_root(),
+            ..Self::of(&release)
+        }
+    }
+
+    fn of(release: &str) -> Self {
+        let values = release.lines().filter_map(|line| {
+            line.strip_prefix("ID=")
+                .or_else(|| line.strip_prefix("ID_LIKE="))
+        });
+        let names = values.flat_map(|value| value.trim_matches('"').split_whitespace());
+        Self {
+            families: names.map(str::to_owned).collect(),
+            is_root: false,
+        }
+    }
+
+    fn is_like(&self, family: &str) -> bool {
+        self.families.iter().any(|name| name == family)
+    }
+
+    fn is_fedora(&self) -> bool {
+        ["fedora", "rhel", "amzn"]
+            .iter()
+            .any(|name| self.is_like(name))
+    }
+
+    /// Whether packages can be installed without a question.
+    fn can_install(&self) -> bool {
+        self.is_root && (self.is_like("debian") || self.is_like("ubuntu"))
+    }
+}
+
+fn apt_install(packages: &[&str]) -> Result<(), String> {
+    let install = ["install", "--yes", "--quiet", "--no-install-recommends"];
+    apt_get(&["update", "--quiet"])?;
+    apt_get(&[&install, packages].concat())
 }
 
 fn apt_get(arguments: &[&str]) -> Result<(), String> {
@@ -112,76 +89,30 @@ fn is_root() -> bool {
         .is_ok_and(|output| output.stdout.trim_ascii() == b"0")
 }
 
-fn is_debian(release: &str) -> bool {
-    families(release).any(|family| family == "debian" || family == "ubuntu")
-}
-
-/// What the machine calls itself and what it says it is like (os-release(5), ID and ID_LIKE).
-fn families(release: &str) -> impl Iterator<Item = &str> {
-    release
-        .lines()
-        .filter_map(|line| {
-            line.strip_prefix("ID=")
-                .or_else(|| line.strip_prefix("ID_LIKE="))
-        })
-        .flat_map(|value| value.trim_matches('"').split_whitespace())
-}
-
-fn advice(release: &str) -> &'static str {
-    if is_debian(release) {
-        "`sudo apt-get install postgresql`"
-    } else if families(release).any(|family| matches!(family, "fedora" | "rhel" | "amzn")) {
-        "`sudo dnf install postgresql-server`"
-    } else if families(release).any(|family| family == "arch") {
-        "`sudo pacman -S postgresql`"
-    } else {
-        "with your system's packages, so that `pg_config --bindir` or PATH leads to them"
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
     use super::*;
 
     #[test]
-    fn debian_and_its_relatives_are_known_by_os_release() {
-        assert!(is_debian(
-            "PRETTY_NAME=\"Debian GNU/Linux 12\"\nID=debian\n"
-        ));
-        assert!(is_debian("ID=linuxmint\nID_LIKE=\"ubuntu debian\"\n"));
-        assert!(!is_debian("ID=\"amzn\"\nID_LIKE=\"fedora\"\n"));
-        assert!(!is_debian("NAME=debian\n"));
-        assert!(!is_debian(""));
+    fn machines_are_known_by_os_release() {
+        let debian = Machine::of("PRETTY_NAME=\"Debian GNU/Linux 12\"\nID=debian\n");
+        assert!(debian.is_like("debian") && !debian.is_like("ubuntu"));
+        let mint = Machine::of("ID=linuxmint\nID_LIKE=\"ubuntu debian\"\n");
+        assert!(mint.is_like("debian") && mint.is_like("ubuntu"));
+        let amazon = Machine::of("ID=\"amzn\"\nID_LIKE=\"fedora\"\n");
+        assert!(amazon.is_fedora() && !amazon.is_like("debian"));
+        assert!(Machine::of("NAME=debian\n").families.is_empty());
     }
 
     #[test]
-    fn the_advice_fits_the_machine() {
-        assert!(advice("ID=ubuntu").contains("apt-get"));
-        assert!(advice("ID=\"rocky\"\nID_LIKE=\"rhel centos fedora\"").contains("dnf"));
-        assert!(advice("ID=arch").contains("pacman"));
-        assert!(advice("").contains("pg_config"));
-    }
-
-    #[test]
-    fn the_newest_version_comes_first_by_number_not_by_text() {
-        let base = env::temp_dir().join(format!("bivouac-xtask-{}", std::process::id()));
-        for version in ["9", "15", "17", "common"] {
-            fs::create_dir_all(base.join(version).join("bin")).unwrap();
-        }
-        let folders = versioned_folders(&base);
-        fs::remove_dir_all(&base).unwrap();
-        let expected: Vec<_> = ["17", "15", "9"]
-            .iter()
-            .map(|version| base.join(version).join("bin"))
-            .collect();
-        assert_eq!(folders, expected);
-    }
-
-    #[test]
-    fn a_folder_without_the_server_does_not_count() {
-        assert!(!has_server(Path::new("/nowhere")));
-        assert!(versioned_folders(Path::new("/nowhere")).is_empty());
+    fn only_root_on_debian_installs_without_a_question() {
+        let root = |release| Machine {
+            is_root: true,
+            ..Machine::of(release)
+        };
+        assert!(root("ID=debian").can_install());
+        assert!(!Machine::of("ID=debian").can_install());
+        assert!(!root("ID=arch").can_install());
+        assert!(!root("").can_install());
     }
 }
