@@ -20,5 +20,5 @@ pub mod test_support;
 pub use connection::{Catalog, DatabaseSettings};
 pub use error::Error;
 pub use leader::Leadership;
-pub use photos::{Commit, NewPhoto, Photo, Totals};
+pub use photos::{Commit, Listing, NewPhoto, Photo, Place, Totals};
 pub use pool::{Mode, NodeRow, Policy, PoolRow, PoolState, Save, Stage};

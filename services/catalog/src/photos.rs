@@ -1,5 +1,7 @@
 //! Photos: which object of the bucket a key is.
 
+use std::cmp::Reverse;
+
 use jiff::Timestamp;
 use tokio_postgres::Row;
 
@@ -52,6 +54,29 @@ pub enum Commit {
     Expired,
 }
 
+/// Where a page of photos begins; photos are listed newest first.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Place {
+    /// With the newest.
+    #[default]
+    Newest,
+    /// With the newest of those that are older than this version.
+    Before(i64),
+    /// So that it ends with the oldest of those that are newer than this version.
+    After(i64),
+}
+
+/// A page of photos, and where it lies among all that were looked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listing {
+    /// Newest first.
+    pub photos: Vec<Photo>,
+    /// How many newer ones come before them.
+    pub newer: u64,
+    /// All that were looked for.
+    pub totals: Totals,
+}
+
 /// How much is stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
@@ -62,6 +87,8 @@ pub struct Totals {
 }
 
 const COLUMNS: &str = "key, object, size, content_type, etag, uploaded_at, version";
+/// Keys are in the collation "C" on every server, which knows the letters of ASCII only.
+const MATCHES: &str = r#"($1 = '' OR strpos(lower(key), lower($1 COLLATE "C")) > 0)"#;
 
 impl Catalog {
     /// The photo of a key.
@@ -78,25 +105,50 @@ impl Catalog {
         .await
     }
 
-    /// Up to `limit` photos, newest first, older than the version `before` (from the start without).
+    /// Up to `limit` of the photos that have `search` in their key (all photos without), from `place`
+    /// on. Capital letters of ASCII are taken as small ones.
     ///
     /// # Errors
     /// When the database cannot be asked.
-    pub async fn photos_newest_first(
+    pub async fn list_photos(
         &self,
-        before: Option<i64>,
+        search: &str,
+        place: Place,
         limit: u32,
-    ) -> Result<Vec<Photo>, Error> {
+    ) -> Result<Listing, Error> {
+        // No key holds U+0000, and PostgreSQL's text cannot.
+        if search.contains('\0') {
+            return Ok(Listing::default());
+        }
         self.with("list the photos", async |client| {
-            let query = format!(
-                "SELECT {COLUMNS} FROM photo WHERE version < $1 ORDER BY version DESC LIMIT $2"
+            let (condition, order, version) = match place {
+                Place::Newest => ("<", "DESC", i64::MAX),
+                Place::Before(version) => ("<", "DESC", version),
+                Place::After(version) => (">", "ASC", version),
+            };
+            let page = format!(
+                "SELECT {COLUMNS} FROM photo WHERE version {condition} $2 AND {MATCHES}
+                 ORDER BY version {order} LIMIT $3"
             );
-            let statement = client.prepare_cached(&query).await?;
-            let before = before.unwrap_or(i64::MAX);
+            let page = client.prepare_cached(&page).await?;
             let rows = client
-                .query(&statement, &[&before, &i64::from(limit)])
+                .query(&page, &[&search, &version, &i64::from(limit)])
                 .await?;
-            rows.iter().map(photo).collect()
+            let mut photos: Vec<_> = rows.iter().map(photo).collect::<Result<_, _>>()?;
+            photos.sort_unstable_by_key(|photo| Reverse(photo.version));
+            let first = photos.first().map_or(version, |photo| photo.version);
+            let around = format!(
+                "SELECT count(*), coalesce(sum(size), 0)::bigint,
+                        count(*) FILTER (WHERE version > $2)
+                 FROM photo WHERE {MATCHES}"
+            );
+            let around = client.prepare_cached(&around).await?;
+            let row = client.query_one(&around, &[&search, &first]).await?;
+            Ok(Listing {
+                photos,
+                newer: row.get::<_, i64>(2).unsigned_abs(),
+                totals: totals(&row),
+            })
         })
         .await
     }
@@ -125,11 +177,7 @@ impl Catalog {
             let statement = client
                 .prepare_cached("SELECT count(*), coalesce(sum(size), 0)::bigint FROM photo")
                 .await?;
-            let row = client.query_one(&statement, &[]).await?;
-            Ok(Totals {
-                photos: row.get::<_, i64>(0).unsigned_abs(),
-                bytes: row.get::<_, i64>(1).unsigned_abs(),
-            })
+            Ok(totals(&client.query_one(&statement, &[]).await?))
         })
         .await
     }
@@ -231,6 +279,13 @@ impl Catalog {
             Ok(rows.iter().map(|row| row.get(0)).collect())
         })
         .await
+    }
+}
+
+fn totals(row: &Row) -> Totals {
+    Totals {
+        photos: row.get::<_, i64>(0).unsigned_abs(),
+        bytes: row.get::<_, i64>(1).unsigned_abs(),
     }
 }
 

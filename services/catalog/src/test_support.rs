@@ -57,6 +57,22 @@ pub async fn database() -> (DatabaseSettings, Catalog) {
     (settings, catalog)
 }
 
+/// Stores so many photos at once, as SVG images of `size` bytes: `photo-00001.svg` is the object
+/// `photos/seeded-1`, and so on; the last is the newest.
+///
+/// # Panics
+/// When the database cannot be asked.
+pub async fn seed_photos(catalog: &Catalog, count: i64, size: i64) {
+    let seeded = catalog.with("seed photos", async |client| {
+        let statement = "INSERT INTO photo (key, object, size, content_type)
+            SELECT 'photo-' || lpad(n::text, 5, '0') || '.svg', 'photos/seeded-' || n, $2,
+                   'image/svg+xml'
+            FROM generate_series(1, $1::bigint) n ORDER BY n";
+        Ok(client.execute(statement, &[&count, &size]).await?)
+    });
+    seeded.await.unwrap();
+}
+
 impl PostgresServer {
     /// Starts a server of the test's own, for tests that stop it.
     ///

@@ -5,7 +5,9 @@
 use std::time::Duration;
 
 use catalog::test_support::{PASSWORD, PostgresServer, database};
-use catalog::{Catalog, Commit, Mode, NewPhoto, NodeRow, Policy, PoolRow, Save, Stage, Totals};
+use catalog::{
+    Catalog, Commit, Listing, Mode, NewPhoto, NodeRow, Place, Policy, PoolRow, Save, Stage, Totals,
+};
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -92,21 +94,77 @@ async fn an_uploaded_photo_is_found_under_any_key() {
     );
 }
 
+fn keys(listing: &Listing) -> Vec<&str> {
+    let keys = listing.photos.iter().map(|photo| photo.key.as_str());
+    keys.collect()
+}
+
 #[tokio::test]
-async fn pages_go_from_newest_to_oldest_and_a_replaced_photo_is_new() {
+async fn pages_go_from_newest_to_oldest_and_back_and_a_replaced_photo_is_new() {
     let (_, catalog) = database().await;
     for key in ["a", "b", "c"] {
         upload(&catalog, key, key).await;
     }
     upload(&catalog, "a", "a2").await;
-    let first = catalog.photos_newest_first(None, 2).await.unwrap();
-    assert_eq!([&*first[0].key, &*first[1].key], ["a", "c"]);
-    let rest = catalog
-        .photos_newest_first(Some(first[1].version), 2)
+    let list = async |place| catalog.list_photos("", place, 2).await.unwrap();
+    let first = list(Place::Newest).await;
+    assert_eq!(keys(&first), ["a", "c"]);
+    assert_eq!((first.newer, first.totals.photos), (0, 3));
+    let rest = list(Place::Before(first.photos[1].version)).await;
+    assert_eq!(keys(&rest), ["b"]);
+    assert_eq!((rest.newer, rest.totals.photos), (2, 3));
+    assert_eq!(list(Place::After(rest.photos[0].version)).await, first);
+    let last = list(Place::After(0)).await;
+    assert_eq!((keys(&last), last.newer), (vec!["c", "b"], 1));
+    let beyond = list(Place::Before(i64::MIN)).await;
+    assert_eq!((keys(&beyond), beyond.newer), (vec![], 3));
+}
+
+#[tokio::test]
+async fn a_search_finds_keys_by_any_part_of_them_to_the_letter() {
+    let (_, catalog) = database().await;
+    let stored = [
+        "100%",
+        "a_b",
+        "Beach.JPG",
+        "beach 2",
+        "back\\slash",
+        "'\"",
+        "École",
+    ];
+    for key in stored {
+        upload(&catalog, key, key).await;
+    }
+    for (search, found) in [
+        ("", stored.len()),
+        ("%", 1),
+        ("_", 1),
+        ("\\", 1),
+        ("'", 1),
+        ("BEACH", 2),
+        ("each.jpg", 1),
+        ("cole", 1),
+        ("École", 1),
+        ("nothing", 0),
+        ("a\0b", 0),
+        (&"a".repeat(10_000), 0),
+    ] {
+        let listing = catalog.list_photos(search, Place::Newest, 9).await.unwrap();
+        assert_eq!(listing.photos.len(), found, "{search}");
+        assert_eq!(listing.totals.photos, found as u64, "{search}");
+        assert_eq!(listing.totals.bytes, found as u64 * 5, "{search}");
+    }
+    let first = catalog
+        .list_photos("beach", Place::Newest, 1)
         .await
         .unwrap();
-    assert_eq!(rest.len(), 1);
-    assert_eq!(rest[0].key, "b");
+    let place = Place::Before(first.photos[0].version);
+    let second = catalog.list_photos("beach", place, 1).await.unwrap();
+    assert_eq!(
+        (keys(&first), keys(&second)),
+        (vec!["beach 2"], vec!["Beach.JPG"])
+    );
+    assert_eq!((second.newer, second.totals.photos), (1, 2));
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! The pages that people use: all photos, one photo, and what went wrong. They work without
 //! JavaScript; with it, uploads show their progress.
 
+mod query;
 mod raw;
 mod view;
 
@@ -19,9 +20,14 @@ use crate::failure::Failure;
 use crate::form;
 use crate::key::Key;
 use crate::settings::Settings;
+use query::Query;
 use view::{Around, Gallery, Shown, Single, Trouble};
 
-static SCRIPT: Asset = Asset::new(
+static PHOTOS_SCRIPT: Asset = Asset::new(
+    "text/javascript; charset=utf-8",
+    include_bytes!("pages/assets/photos.js"),
+);
+static UPLOAD_SCRIPT: Asset = Asset::new(
     "text/javascript; charset=utf-8",
     include_bytes!("pages/assets/upload.js"),
 );
@@ -125,56 +131,63 @@ pub(crate) async fn answer(
     let answered = match path.as_str() {
         "/" => gallery(front_end, &request).await,
         "/assets/style.css" => Ok(STYLE.respond(headers)),
-        "/assets/upload.js" => Ok(SCRIPT.respond(headers)),
+        "/assets/photos.js" => Ok(PHOTOS_SCRIPT.respond(headers)),
+        "/assets/upload.js" => Ok(UPLOAD_SCRIPT.respond(headers)),
         "/assets/icon.svg" | "/favicon.ico" => Ok(ICON.respond(headers)),
-        path => match (path.strip_prefix("/view/"), path.strip_prefix("/photos/")) {
-            (Some(rest), _) => single(front_end, headers, rest).await,
-            (_, Some(rest)) => raw::photo(front_end, request.method(), headers, rest).await,
-            _ => Err(Failure::new(
-                StatusCode::NOT_FOUND,
-                "there is no page at this address",
-            )),
-        },
+        path => below(front_end, &request, path).await,
     };
     answered.unwrap_or_else(|failure| front_end.pages.trouble(headers, &failure))
+}
+
+/// Answers a path that ends in a key.
+async fn below(
+    front_end: &FrontEnd,
+    request: &Request<Incoming>,
+    path: &str,
+) -> Result<Response<Body>, Failure> {
+    let headers = request.headers();
+    if let Some(rest) = path.strip_prefix("/view/") {
+        single(front_end, headers, rest).await
+    } else if let Some(rest) = path.strip_prefix("/photos/") {
+        raw::photo(front_end, request.method(), headers, rest).await
+    } else if let Some(rest) = path.strip_prefix("/exists/") {
+        exists(front_end, rest).await
+    } else {
+        let message = "there is no page at this address";
+        Err(Failure::new(StatusCode::NOT_FOUND, message))
+    }
+}
+
+/// `true` or `false`, so that the upload form can say that a photo will be replaced.
+async fn exists(front_end: &FrontEnd, rest: &str) -> Result<Response<Body>, Failure> {
+    let key = Key::from_path(rest)?;
+    let photo = front_end.store.catalog()?.photo(key.as_str()).await?;
+    Ok(reply::json(StatusCode::OK, &photo.is_some()))
 }
 
 async fn gallery(
     front_end: &FrontEnd,
     request: &Request<Incoming>,
 ) -> Result<Response<Body>, Failure> {
-    let before = before(request.uri().query())?;
-    show_gallery(front_end, request.headers(), before, StatusCode::OK, None).await
+    let query = Query::read(request.uri().query())?;
+    show_gallery(front_end, request.headers(), &query, StatusCode::OK, None).await
 }
 
-/// The page of all photos, with what went wrong with an upload where there was one.
+/// A page of photos, with what went wrong with an upload where there was one.
 async fn show_gallery(
     front_end: &FrontEnd,
     headers: &HeaderMap,
-    before: Option<i64>,
+    query: &Query,
     status: StatusCode,
     problem: Option<&str>,
 ) -> Result<Response<Body>, Failure> {
     let catalog = front_end.store.catalog()?;
-    let (photos, totals) = tokio::try_join!(
-        catalog.photos_newest_first(before, PER_PAGE + 1),
-        catalog.totals()
-    )?;
+    let listing = catalog
+        .list_photos(&query.search, query.place, PER_PAGE)
+        .await?;
     let around = front_end.pages.around(headers, "Photos");
-    let gallery = Gallery::new(&photos, PER_PAGE, before.is_some(), totals, problem, around);
+    let gallery = Gallery::new(query, &listing, problem, around);
     Ok(front_end.pages.render(status, "gallery", &gallery))
-}
-
-/// `?before=<version>`: the photos older than that one.
-fn before(query: Option<&str>) -> Result<Option<i64>, Failure> {
-    let Some(query) = query.filter(|query| !query.is_empty()) else {
-        return Ok(None);
-    };
-    let version = query
-        .strip_prefix("before=")
-        .and_then(|text| text.parse().ok());
-    let no_page = || Failure::new(StatusCode::NOT_FOUND, "there is no such page of photos");
-    version.map(Some).ok_or_else(no_page)
 }
 
 async fn single(
@@ -232,7 +245,10 @@ async fn uploaded(front_end: &Arc<FrontEnd>, request: Request<Incoming>) -> Resp
     let problem = Some(failure.message.as_str());
     let shown = match &replaced {
         Some(key) => show_single(front_end, headers, key, failure.status, problem).await,
-        None => show_gallery(front_end, headers, None, failure.status, problem).await,
+        None => {
+            let query = Query::default();
+            show_gallery(front_end, headers, &query, failure.status, problem).await
+        }
     };
     // With the database away there is no page to show the problem on.
     shown.unwrap_or_else(|_| front_end.pages.trouble(headers, &failure))

@@ -4,7 +4,7 @@
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use catalog::{Catalog, Totals};
+use catalog::{Catalog, Place};
 use kit::request_id;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -91,10 +91,10 @@ impl Store {
     async fn invalidate_unfinished(&self) {
         let newest = match self
             .catalog
-            .photos_newest_first(None, MOST_UNFINISHED)
+            .list_photos("", Place::Newest, MOST_UNFINISHED)
             .await
         {
-            Ok(newest) => newest,
+            Ok(listing) => listing.photos,
             Err(error) => {
                 tracing::warn!(
                     error = &error as &dyn std::error::Error,
@@ -115,14 +115,6 @@ impl Store {
                 self.pool.invalidate(&key).await;
             }
         }
-    }
-
-    /// How much there is.
-    ///
-    /// # Errors
-    /// When the database does not tell.
-    pub async fn totals(&self) -> Result<Totals, Failure> {
-        Ok(self.catalog()?.totals().await?)
     }
 
     /// The catalog's row of a key.

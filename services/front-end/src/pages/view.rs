@@ -1,6 +1,6 @@
 //! What the templates are given.
 
-use catalog::Totals;
+use catalog::{Listing, Place, Totals};
 use jiff::tz::TimeZone;
 use kit::words::{grouped, size};
 use serde::Serialize;
@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::failure::Failure;
 use crate::image::Kind;
 use crate::key::Key;
+use crate::pages::query::Query;
 
 /// What is the same on every page.
 #[derive(Debug, Serialize)]
@@ -33,7 +34,8 @@ pub(super) struct Shown {
     /// Whether a browser can show it.
     visible: bool,
     size: String,
-    bytes: String,
+    /// The exact size, where `size` is rounded.
+    bytes: Option<String>,
     uploaded: String,
     uploaded_at: String,
 }
@@ -51,53 +53,76 @@ impl Shown {
             content_type: photo.content_type.clone(),
             visible: kind.is_shown_by_browsers(),
             size: size(photo.size),
-            bytes: grouped(photo.size),
+            bytes: (photo.size >= 1024).then(|| grouped(photo.size)),
             uploaded: uploaded.strftime("%-d %b %Y, %H:%M UTC").to_string(),
             uploaded_at: photo.uploaded_at.to_string(),
         }
     }
 }
 
-/// All photos, a page of them at a time.
+/// Photos, a page of them at a time.
 #[derive(Debug, Serialize)]
 pub(super) struct Gallery<'a> {
     around: Around<'a>,
     photos: Vec<Shown>,
     /// Nothing was ever uploaded, or all was deleted.
     empty: bool,
+    search: &'a str,
+    /// How many photos there are, or were found.
     total: String,
-    /// Whether newer photos are left out.
-    is_later_page: bool,
-    /// Version that the next page lies before.
-    older: Option<i64>,
+    /// Whether the page has the form for uploads: the first of all photos has.
+    uploads: bool,
+    /// Whether there are some, but none from this place on.
+    is_beyond: bool,
+    /// Which of them are on this page, if not all.
+    range: Option<String>,
+    newest: Option<String>,
+    newer: Option<String>,
+    older: Option<String>,
+    oldest: Option<String>,
     problem: Option<&'a str>,
 }
 
 impl<'a> Gallery<'a> {
-    /// `photos` may hold one more than `per_page`, which says that there is another page.
     pub(super) fn new(
-        photos: &[catalog::Photo],
-        per_page: u32,
-        is_later_page: bool,
-        totals: Totals,
+        query: &'a Query,
+        listing: &Listing,
         problem: Option<&'a str>,
         around: Around<'a>,
     ) -> Self {
-        let per_page = usize::try_from(per_page).unwrap_or(usize::MAX);
-        let shown = photos.get(..per_page.min(photos.len())).unwrap_or_default();
-        let more = photos.len() > shown.len();
-        let noun = if totals.photos == 1 {
-            "photo"
+        let Totals { photos: all, bytes } = listing.totals;
+        let shown = listing.photos.len() as u64;
+        let until = listing.newer + shown;
+        let (first, last) = (listing.photos.first(), listing.photos.last());
+        let newer = first.filter(|_| listing.newer > 0);
+        let older = last.filter(|_| until < all);
+        let newer = newer.map(|photo| query.address(Place::After(photo.version)));
+        let older = older.map(|photo| query.address(Place::Before(photo.version)));
+        let noun = if all == 1 { "photo" } else { "photos" };
+        let total = if query.search.is_empty() {
+            format!("{} {noun}, {}", grouped(all), size(bytes))
         } else {
-            "photos"
+            format!("{} {noun} found", grouped(all))
         };
+        let range = format!(
+            "{}–{} of {}",
+            grouped(listing.newer + 1),
+            grouped(until),
+            grouped(all)
+        );
         Self {
             around,
-            empty: totals.photos == 0,
-            total: format!("{} {noun}, {}", grouped(totals.photos), size(totals.bytes)),
-            is_later_page,
-            older: shown.last().filter(|_| more).map(|photo| photo.version),
-            photos: shown.iter().map(Shown::of).collect(),
+            empty: all == 0 && query.search.is_empty(),
+            search: &query.search,
+            total,
+            uploads: *query == Query::default() || all == 0 && query.search.is_empty(),
+            is_beyond: all > 0 && shown == 0,
+            range: Some(range).filter(|_| newer.is_some() || older.is_some()),
+            newest: newer.is_some().then(|| query.address(Place::Newest)),
+            oldest: older.is_some().then(|| query.address(Place::After(0))),
+            newer,
+            older,
+            photos: listing.photos.iter().map(Shown::of).collect(),
             problem,
         }
     }

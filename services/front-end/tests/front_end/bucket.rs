@@ -58,6 +58,12 @@ impl Bucket {
         self.0.objects.lock().unwrap().keys().cloned().collect()
     }
 
+    pub(crate) fn put(&self, object: String, content: Bytes) {
+        let content_type = HeaderValue::from_static("application/octet-stream");
+        let mut objects = self.0.objects.lock().unwrap();
+        objects.insert(object, (content_type, content));
+    }
+
     pub(crate) fn content_type(&self, object: &str) -> String {
         let objects = self.0.objects.lock().unwrap();
         objects[object].0.to_str().unwrap().to_owned()

@@ -1,5 +1,6 @@
 //! The pages, as a browser without JavaScript meets them.
 
+use catalog::test_support::seed_photos;
 use http::Method;
 
 use crate::stage::{GIF, Stage, encoded, form};
@@ -32,41 +33,76 @@ async fn the_first_page_asks_for_photos_and_later_shows_them_newest_first() {
     assert!(!text.contains("No photos yet") && !text.contains("Older photos"));
 }
 
+/// Where a page's link goes, by what it says.
+fn link(page: &str, text: &str) -> Option<String> {
+    let before = &page[..page.find(&format!(">{text}</a>"))?];
+    let (_, address) = before.rsplit_once("href=\"")?;
+    let address = address.split('"').next()?;
+    Some(address.replace("&amp;", "&").replace("&#x3D;", "="))
+}
+
 #[tokio::test]
 async fn many_photos_come_a_page_at_a_time() {
     let stage = Stage::new().await;
-    for number in 0..70 {
-        let object = format!("photos/{number}");
-        stage.catalog.begin_upload(&object).await.unwrap();
-        let key = format!("key-{number:03}");
-        let new = catalog::NewPhoto {
-            key: &key,
-            object: &object,
-            size: 1,
-            content_type: "image/png",
-            etag: None,
-        };
-        stage.catalog.commit_upload(&new).await.unwrap();
-    }
+    seed_photos(&stage.catalog, 70, 1).await;
     let first = stage.get("/").await.text().to_owned();
     assert_eq!(first.matches("class=\"tile\"").count(), 60);
-    assert!(first.contains("/view/key-069") && !first.contains("/view/key-009\""));
-    let older = first
-        .split("href=\"/?before=")
-        .nth(1)
-        .unwrap()
-        .split('"')
-        .next()
-        .unwrap();
-    let second = stage
-        .get(&format!("/?before={older}"))
-        .await
-        .text()
-        .to_owned();
-    assert_eq!(second.matches("class=\"tile\"").count(), 10);
-    assert!(second.contains("/view/key-000") && !second.contains("/?before="));
+    assert!(first.contains("/view/photo-00070.svg") && first.contains("1–60 of 70"));
+    assert!(link(&first, "← Newer").is_none() && link(&first, "Newest").is_none());
+    let older = stage.get(&link(&first, "Older →").unwrap()).await;
+    let older = older.text().to_owned();
+    assert_eq!(older.matches("class=\"tile\"").count(), 10);
+    assert!(older.contains("/view/photo-00001.svg") && older.contains("61–70 of 70"));
+    assert!(link(&older, "Older →").is_none() && link(&older, "Oldest").is_none());
+    let newer = stage.get(&link(&older, "← Newer").unwrap()).await;
+    assert!(newer.text().contains("1–60 of 70"));
+    let oldest = stage.get(&link(&first, "Oldest").unwrap()).await;
+    assert!(oldest.text().contains("11–70 of 70"));
+    let beyond = stage.get("/?before=-5").await;
+    assert!(beyond.text().contains("Nothing on this page"));
     for nonsense in ["/?page=2", "/?before=", "/?before=x'--"] {
         assert_eq!(stage.get(nonsense).await.status, 404, "{nonsense}");
+    }
+}
+
+#[tokio::test]
+async fn photos_are_found_by_a_part_of_their_key() {
+    let stage = Stage::new().await;
+    seed_photos(&stage.catalog, 200, 1).await;
+    stage.stored(HOSTILE, GIF).await;
+    let search = async |text: &str| stage.get(&format!("/?q={}", encoded(text))).await;
+    let found = search("HOTO-001").await.text().to_owned();
+    assert!(found.contains("100 photos found") && found.contains("1–60 of 100"));
+    assert!(!found.contains("Upload photos"));
+    let next = stage.get(&link(&found, "Older →").unwrap()).await;
+    assert!(next.text().contains("61–100 of 100"), "{}", next.text());
+    assert!(next.text().contains("value=\"HOTO-001\""));
+    let hostile = search(HOSTILE).await;
+    assert!(hostile.text().contains("1 photo found") && !hostile.text().contains("<script>alert"));
+    for nothing in ["x\0y", "\u{fffd}", "%", "' OR ''='", &"long".repeat(1000)] {
+        let answer = search(nothing).await;
+        assert_eq!(answer.status, 200, "{nothing}");
+        assert!(answer.text().contains("0 photos found"), "{nothing}");
+    }
+    assert!(
+        stage
+            .get("/?q=%ff%00")
+            .await
+            .text()
+            .contains("0 photos found")
+    );
+    assert!(search("  ").await.text().contains("201 photos, "));
+}
+
+#[tokio::test]
+async fn the_form_can_ask_whether_a_key_is_there() {
+    let stage = Stage::new().await;
+    stage.stored(HOSTILE, GIF).await;
+    let answer = stage.get(&format!("/exists/{}", encoded(HOSTILE))).await;
+    assert_eq!((answer.status.as_u16(), answer.text()), (200, "true"));
+    assert_eq!(stage.get("/exists/nothing").await.text(), "false");
+    for no_key in ["/exists/", "/exists/%00"] {
+        assert_eq!(stage.get(no_key).await.status, 400, "{no_key}");
     }
 }
 
@@ -79,7 +115,7 @@ async fn a_photos_page_tells_what_it_is() {
     for told in [
         "GIF image",
         "image/gif",
-        &format!("{} bytes", GIF.len()),
+        &format!("{} B", GIF.len()),
         "Replace this photo",
         "UTC",
     ] {

@@ -6,17 +6,10 @@
   const AT_A_TIME = 3;
   const LOOK_UP_AFTER = 300;
 
-  for (const time of document.querySelectorAll("time[datetime]")) {
-    const at = new Date(time.dateTime);
-    time.title = time.textContent;
-    time.textContent = at.toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
-  }
-
-  replaceBroken(document);
-
   const form = document.querySelector("[data-upload]");
   if (!form) return;
   const input = form.querySelector("#file");
+  const choose = form.querySelector("label[for=file]");
   const list = form.querySelector("[data-list]");
   const send = form.querySelector("[data-send]");
   const clear = form.querySelector("[data-clear]");
@@ -29,22 +22,15 @@
 
   enhance();
 
-  /* A photo that cannot be read (the bucket is away) leaves words, not a broken frame. */
-  function replaceBroken(page) {
-    for (const image of page.querySelectorAll(".gallery img, .photo img")) {
-      const replace = () => image.replaceWith(element("span", { className: image.className, textContent: "Not available right now" }));
-      if (image.complete && image.naturalWidth === 0 && image.loading !== "lazy") replace();
-      else image.addEventListener("error", replace, { once: true });
-    }
-  }
-
   function enhance() {
     form.querySelector("[data-hint]").hidden = false;
     form.querySelector("[data-key-field]")?.remove();
     input.required = false;
-    input.classList.add("bare");
     input.multiple = fixedKey === undefined;
-    if (fixedKey === undefined) form.querySelector("label[for=file]").textContent = "Photos";
+    // The chosen files are listed below: the browser's "No file chosen" would be wrong.
+    input.classList.add("visually-hidden");
+    choose.className = "button";
+    choose.textContent = fixedKey === undefined ? "Choose files" : "Choose a file";
     input.addEventListener("change", () => {
       add([...input.files]);
       input.value = "";
@@ -187,8 +173,10 @@
     tell(item, wrong ? "failed" : "waiting", wrong ?? size(item.file.size));
     if (wrong || fixedKey !== undefined) return;
     const key = item.key;
-    const found = await fetch(path("/photos/", key), { method: "HEAD" }).catch(() => undefined);
-    if (found?.ok && item.state === "waiting" && item.key === key) {
+    const exists = await fetch(path("/exists/", key))
+      .then((answer) => answer.ok && answer.json())
+      .catch(() => false);
+    if (exists && item.state === "waiting" && item.key === key) {
       tell(item, "waiting", `${size(item.file.size)}. A photo with this key exists and will be replaced.`);
     }
   }
@@ -215,6 +203,7 @@
 
   function show() {
     const count = waiting().length;
+    choose.classList.toggle("primary", items.length === 0);
     list.hidden = items.length === 0;
     actions.hidden = items.length === 0;
     send.hidden = count === 0 && sending === 0;
@@ -236,7 +225,13 @@
     };
     await Promise.all(Array.from({ length: AT_A_TIME }, lane));
     say(stored === total ? `${stored} of ${total} uploaded.` : `${stored} of ${total} uploaded; the others say why not.`);
-    if (stored > 0) await refresh();
+    if (stored > 0) changed();
+  }
+
+  /* The photos of the page are shown anew by photos.js, without losing the list. */
+  function changed() {
+    if (fixedKey !== undefined) location.reload();
+    else document.dispatchEvent(new Event("photos-changed"));
   }
 
   async function upload(item) {
@@ -257,6 +252,8 @@
       tell(item, "failed", failed);
     } else {
       if (item.field) item.field.disabled = true;
+      item.remove.textContent = "Dismiss";
+      item.remove.setAttribute("aria-label", `Dismiss ${item.file.name}`);
       tell(item, "done", "Uploaded. ", element("a", { href: path("/view/", key), textContent: "View it" }));
     }
     return !failed;
@@ -295,20 +292,5 @@
     } catch {
       return `The server answered ${request.status} without saying why. Try again.`;
     }
-  }
-
-  /* Shows what the page would show now, without losing the list. */
-  async function refresh() {
-    if (fixedKey !== undefined) {
-      location.reload();
-      return;
-    }
-    const answer = await fetch("/", { headers: { accept: "text/html" } }).catch(() => undefined);
-    if (!answer?.ok) return;
-    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-    const photos = page.querySelector("#photos");
-    if (!photos) return;
-    replaceBroken(photos);
-    document.querySelector("#photos")?.replaceWith(photos);
   }
 })();
