@@ -12,19 +12,21 @@ mod protocol;
 mod put;
 mod query;
 mod series;
+mod text;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
+use ciborium::Value;
 use http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
 
 use crate::StartError;
 use crate::auth::Caller;
 use crate::context::Context;
-use crate::wire::{ApiError, Response};
+use crate::wire::{ApiError, ErrorStyle, Params, Response};
 
-use fields::Fields;
+use fields::{Fields, Scalars};
 use log::Log;
 use protocol::Protocol;
 
@@ -54,7 +56,7 @@ impl CloudWatch {
         })
     }
 
-    /// Answers a call. `operation` is empty in the Query protocol, where the body names it.
+    /// Answers a call in one of the protocols that name the operation outside of the body.
     #[expect(clippy::unused_async, reason = "the frame awaits it")]
     pub async fn call(
         &self,
@@ -63,51 +65,75 @@ impl CloudWatch {
         body: Bytes,
         headers: &HeaderMap,
     ) -> Response {
-        let protocol = Protocol::of(headers);
-        match self.answer(caller, operation, &body, headers, protocol) {
+        let protocol = Protocol::of(headers).unwrap_or(Protocol::Json);
+        let answer = protocol
+            .decode(&body, headers)
+            .and_then(|body| Fields::of(body, Scalars::Typed))
+            .and_then(|fields| {
+                self.perform(caller, operation, &fields)
+                    .unwrap_or_else(|| Err(unknown(operation)))
+            });
+        match answer {
             Ok(answer) => protocol.answer(&answer),
             Err(error) => protocol.refuse(&error),
         }
     }
 
-    fn answer(
+    /// Answers a call in the Query protocol with what belongs inside `<ActionResult>`.
+    ///
+    /// # Errors
+    /// What CloudWatch answers in that case.
+    pub fn query(&self, caller: &Caller, params: &Params) -> Result<String, ApiError> {
+        let action = params.action()?;
+        let fields = Fields::of(text::value(params), Scalars::Text)?;
+        self.perform(caller, action, &fields)
+            .unwrap_or_else(|| Err(ApiError::invalid_action(action)))
+            .map(|answer| text::xml(&answer))
+    }
+
+    /// Performs an operation, in whatever protocol it was asked for. There may be none of that name.
+    fn perform(
         &self,
         caller: &Caller,
         operation: &str,
-        body: &[u8],
-        headers: &HeaderMap,
-        protocol: Protocol,
-    ) -> Result<ciborium::Value, ApiError> {
-        let fields = Fields::of(protocol.decode(body, headers)?)?;
+        fields: &Fields,
+    ) -> Option<Result<Value, ApiError>> {
         let region = &caller.region;
         let now = Timestamp::now();
-        match operation {
-            "PutMetricData" => {
-                let data = put::parse(&fields, region, now)?;
-                self.log()
-                    .append(data, now)
-                    .map_err(|error| ApiError::internal(&error))?;
-                Ok(answer::nothing())
-            }
-            "GetMetricData" => query::metric_data(&fields, region, self.log().store()),
-            "GetMetricStatistics" => query::statistics(&fields, region, self.log().store()),
-            "ListMetrics" => list::metrics(&fields, region, self.log().store(), now),
-            other => Err(ApiError::with_status(
-                StatusCode::NOT_FOUND,
-                "UnknownOperationException",
-                format!(
-                    "localcloud does not implement {other}; of CloudWatch it has PutMetricData, GetMetricData, GetMetricStatistics and ListMetrics."
-                ),
-            )),
-        }
+        Some(match operation {
+            "PutMetricData" => self.put(fields, region, now),
+            "GetMetricData" => query::metric_data(fields, region, self.log().store()),
+            "GetMetricStatistics" => query::statistics(fields, region, self.log().store()),
+            "ListMetrics" => list::metrics(fields, region, self.log().store(), now),
+            _ => return None,
+        })
+    }
+
+    fn put(&self, fields: &Fields, region: &str, now: Timestamp) -> Result<Value, ApiError> {
+        let data = put::parse(fields, region, now)?;
+        self.log()
+            .append(data, now)
+            .map_err(|error| ApiError::internal(&error))?;
+        Ok(answer::nothing())
     }
 
     /// An error in the protocol of the request.
-    pub fn refuse(&self, headers: &HeaderMap, error: &ApiError) -> Response {
-        Protocol::of(headers).refuse(error)
+    pub fn refuse(&self, headers: &HeaderMap, error: &ApiError, request_id: &str) -> Response {
+        match Protocol::of(headers) {
+            Some(protocol) => protocol.refuse(error),
+            None => error.render(ErrorStyle::Query, request_id),
+        }
     }
 
     fn log(&self) -> std::sync::MutexGuard<'_, Log> {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn unknown(operation: &str) -> ApiError {
+    ApiError::with_status(
+        StatusCode::NOT_FOUND,
+        "UnknownOperationException",
+        format!("The operation {operation} is not known (localcloud does not implement it)."),
+    )
 }

@@ -1,9 +1,11 @@
 //! The wire of AWS's Query protocols: parameters in, XML out, errors in each service's own form.
 
+mod body;
 mod error;
 mod params;
 mod xml;
 
+pub use body::{too_large, unpacked};
 pub use error::{ApiError, ErrorStyle, ParameterError};
 pub use params::Params;
 pub use xml::Xml;

@@ -36,6 +36,9 @@ pub struct Scope {
 /// Why a request is not who it says it is.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AuthFailure {
+    /// There is no signature.
+    #[error("Request is missing Authentication Token")]
+    Missing,
     /// The header cannot be read.
     #[error("The Authorization header is incomplete or malformed: {0}")]
     Malformed(&'static str),
@@ -74,6 +77,7 @@ impl AuthFailure {
             };
         }
         let code = match self {
+            Self::Missing => "MissingAuthenticationToken",
             Self::Malformed(_) => "IncompleteSignature",
             Self::UnknownKey => "InvalidClientTokenId",
             Self::Expired => "ExpiredToken",
@@ -143,8 +147,7 @@ pub fn verify(
     body: &[u8],
     now: Timestamp,
 ) -> Result<Caller, AuthFailure> {
-    let header = text(&parts.headers, "authorization")
-        .ok_or(AuthFailure::Malformed("there is no Authorization header"))?;
+    let header = text(&parts.headers, "authorization").ok_or(AuthFailure::Missing)?;
     let authorization = parse(header)?;
     let scope = &authorization.scope;
     let key = credentials

@@ -7,9 +7,49 @@ use crate::wire::ApiError;
 
 use super::protocol::TIME;
 
+/// How a request writes numbers and booleans.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scalars {
+    /// As what they are: CBOR and JSON.
+    Typed,
+    /// As text, and an empty list as an empty text: Query.
+    Text,
+}
+
+impl Scalars {
+    fn boolean(self, value: &Value) -> Option<bool> {
+        match (self, value) {
+            (Self::Text, Value::Text(text)) => text.parse().ok(),
+            _ => value.as_bool(),
+        }
+    }
+
+    fn integer(self, value: &Value) -> Option<i64> {
+        match (self, value) {
+            (Self::Text, Value::Text(text)) => text.parse().ok(),
+            _ => i64::try_from(value.as_integer()?).ok(),
+        }
+    }
+
+    fn number(self, value: &Value) -> Option<f64> {
+        match (self, value) {
+            (Self::Text, Value::Text(text)) => text.parse().ok(),
+            _ => number(value),
+        }
+    }
+
+    fn list(self, value: &Value) -> Option<&[Value]> {
+        match (self, value) {
+            (Self::Text, Value::Text(text)) if text.is_empty() => Some(&[]),
+            _ => value.as_array().map(Vec::as_slice),
+        }
+    }
+}
+
 /// A structure of a request.
 #[derive(Debug, Clone)]
 pub(super) struct Fields {
+    scalars: Scalars,
     path: String,
     members: Vec<(Value, Value)>,
 }
@@ -19,13 +59,17 @@ impl Fields {
     ///
     /// # Errors
     /// It is not a structure.
-    pub(super) fn of(body: Value) -> Result<Self, ApiError> {
-        Self::named(String::new(), body)
+    pub(super) fn of(body: Value, scalars: Scalars) -> Result<Self, ApiError> {
+        Self::named(String::new(), body, scalars)
     }
 
-    fn named(path: String, value: Value) -> Result<Self, ApiError> {
+    fn named(path: String, value: Value, scalars: Scalars) -> Result<Self, ApiError> {
         match value {
-            Value::Map(members) => Ok(Self { path, members }),
+            Value::Map(members) => Ok(Self {
+                scalars,
+                path,
+                members,
+            }),
             _ => Err(invalid(&path, "it is not a structure")),
         }
     }
@@ -82,17 +126,15 @@ impl Fields {
     }
 
     pub(super) fn boolean(&self, name: &str) -> Result<Option<bool>, ApiError> {
-        self.read(name, "true or false", Value::as_bool)
+        self.read(name, "true or false", |value| self.scalars.boolean(value))
     }
 
     pub(super) fn integer(&self, name: &str) -> Result<Option<i64>, ApiError> {
-        self.read(name, "a whole number", |value| {
-            i64::try_from(value.as_integer()?).ok()
-        })
+        self.read(name, "a whole number", |value| self.scalars.integer(value))
     }
 
     pub(super) fn number(&self, name: &str) -> Result<Option<f64>, ApiError> {
-        self.read(name, "a number", number)
+        self.read(name, "a number", |value| self.scalars.number(value))
     }
 
     pub(super) fn required_number(&self, name: &str) -> Result<f64, ApiError> {
@@ -102,15 +144,15 @@ impl Fields {
 
     pub(super) fn numbers(&self, name: &str) -> Result<Option<Vec<f64>>, ApiError> {
         self.read(name, "a list of numbers", |value| {
-            value.as_array()?.iter().map(number).collect()
+            let items = self.scalars.list(value)?.iter();
+            items.map(|item| self.scalars.number(item)).collect()
         })
     }
 
     pub(super) fn texts(&self, name: &str) -> Result<Vec<String>, ApiError> {
         let texts = self.read(name, "a list of texts", |value| {
-            value
-                .as_array()?
-                .iter()
+            let items = self.scalars.list(value)?.iter();
+            items
                 .map(|item| item.as_text().map(str::to_owned))
                 .collect()
         })?;
@@ -120,7 +162,7 @@ impl Fields {
     pub(super) fn time(&self, name: &str) -> Result<Option<Timestamp>, ApiError> {
         self.read(name, "a time", |value| match value {
             Value::Tag(TIME, seconds) => time(number(seconds)?),
-            // In JSON: a number of seconds, or a text as some clients write it.
+            // In JSON a number of seconds, or a text as some clients write it; in Query a text.
             Value::Text(text) => text.parse().ok(),
             other => time(number(other)?),
         })
@@ -133,7 +175,7 @@ impl Fields {
 
     pub(super) fn structure(&self, name: &str) -> Result<Option<Self>, ApiError> {
         self.get(name)
-            .map(|value| Self::named(self.path(name), value.clone()))
+            .map(|value| Self::named(self.path(name), value.clone(), self.scalars))
             .transpose()
     }
 
@@ -146,8 +188,9 @@ impl Fields {
         let Some(value) = self.get(name) else {
             return Ok(Vec::new());
         };
-        let items = value
-            .as_array()
+        let items = self
+            .scalars
+            .list(value)
             .ok_or_else(|| invalid(&self.path(name), "it is not a list"))?;
         let named = items.iter().enumerate();
         named
@@ -155,6 +198,7 @@ impl Fields {
                 Self::named(
                     format!("{}.member.{}", self.path(name), n + 1),
                     item.clone(),
+                    self.scalars,
                 )
             })
             .collect()

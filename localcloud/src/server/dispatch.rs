@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use bytes::Bytes;
-use http::{HeaderMap, StatusCode, request};
+use http::{HeaderMap, Method, StatusCode, request};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -11,33 +11,40 @@ use uuid::Uuid;
 use super::{Request, own};
 use crate::auth::{self, Caller};
 use crate::cloud::Cloud;
-use crate::wire::{ApiError, ErrorStyle, Params, Response, Xml, response};
+use crate::wire::{ApiError, ErrorStyle, Params, Response, Xml, response, too_large, unpacked};
 
 /// Largest body of a request to anything but S3; PutMetricData takes 1 MiB.
 const LARGEST_BODY: usize = 2 << 20;
+
+/// The services, beside S3, as signatures name them.
+const SERVICES: [&str; 5] = ["ec2", "iam", "sts", "rds", "monitoring"];
 
 /// Answers one request.
 pub(super) async fn answer(cloud: &Cloud, peer: SocketAddr, request: Request) -> Response {
     if own::is_for_us(&request) {
         return own::answer(cloud, peer, &request);
     }
-    // Unsigned, credentials in the query or an older signature: only S3 takes those.
     match auth::scope_of(request.headers()) {
-        Some(scope) if scope.service != "s3" => signed(cloud, request, &scope.service).await,
+        Some(scope) if scope.service != "s3" => by_action(cloud, request, &scope.service).await,
+        // Of which service is not said; CloudWatch's refusal fits all that speak as it does.
+        None if names_an_action(&request) => by_action(cloud, request, "monitoring").await,
+        // Unsigned, credentials in the query or an older signature: only S3 takes those.
         _ => cloud.s3.call(request).await,
     }
 }
 
-async fn signed(cloud: &Cloud, request: Request, service: &str) -> Response {
+/// Whether the body or a header says what to do, as never in S3.
+fn names_an_action(request: &Request) -> bool {
+    request.method() == Method::POST
+        && (request.uri().path() == "/" || request.headers().contains_key("smithy-protocol"))
+}
+
+async fn by_action(cloud: &Cloud, request: Request, service: &str) -> Response {
     let request_id = Uuid::new_v4().to_string();
     let (parts, body) = request.into_parts();
     let answered = match Limited::new(body, LARGEST_BODY).collect().await {
         Ok(body) => call(cloud, &parts, body.to_bytes(), &request_id).await,
-        Err(error) if error.is::<LengthLimitError>() => Err(ApiError::with_status(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "RequestEntityTooLarge",
-            format!("The request is larger than {LARGEST_BODY} bytes."),
-        )),
+        Err(error) if error.is::<LengthLimitError>() => Err(too_large(LARGEST_BODY)),
         Err(error) => Err(ApiError::new("IncompleteBody", error.to_string())),
     };
     let mut response = answered
@@ -55,14 +62,17 @@ async fn call(
     request_id: &str,
 ) -> Result<Response, ApiError> {
     let caller = identify(cloud, parts, &body)?;
-    if caller.service == "monitoring" {
-        let operation = cloudwatch_operation(parts);
+    let operation = cloudwatch_operation(parts);
+    if caller.service == "monitoring" && !operation.is_empty() {
         return Ok(cloud
             .cloudwatch
             .call(&caller, &operation, body, &parts.headers)
             .await);
     }
-    let params = Params::parse(&body)?;
+    if !SERVICES.contains(&caller.service.as_str()) {
+        return Err(unknown_service(&caller.service));
+    }
+    let params = Params::parse(&unpacked(&body, &parts.headers)?)?;
     let action = params.action()?;
     let (namespace, style, answer) = match caller.service.as_str() {
         "ec2" => (
@@ -85,16 +95,24 @@ async fn call(
             ErrorStyle::Query,
             cloud.rds.call(&caller, &params).await?,
         ),
-        other => {
-            return Err(ApiError::new(
-                "UnknownService",
-                format!(
-                    "localcloud has no service {other}; it has ec2, iam, sts, rds, s3 and monitoring."
-                ),
-            ));
-        }
+        "monitoring" => (
+            "http://monitoring.amazonaws.com/doc/2010-08-01/",
+            ErrorStyle::Query,
+            cloud.cloudwatch.query(&caller, &params)?,
+        ),
+        other => return Err(unknown_service(other)),
     };
     Ok(success(action, namespace, style, &answer, request_id))
+}
+
+fn unknown_service(name: &str) -> ApiError {
+    ApiError::new(
+        "UnknownService",
+        format!(
+            "localcloud has no service {name:?}; it has s3, {}.",
+            SERVICES.join(", ")
+        ),
+    )
 }
 
 fn identify(cloud: &Cloud, parts: &request::Parts, body: &[u8]) -> Result<Caller, ApiError> {
@@ -160,7 +178,7 @@ fn refuse(
     request_id: &str,
 ) -> Response {
     match service {
-        "monitoring" => cloud.cloudwatch.refuse(headers, error),
+        "monitoring" => cloud.cloudwatch.refuse(headers, error, request_id),
         "ec2" => error.render(ErrorStyle::Ec2, request_id),
         _ => error.render(ErrorStyle::Query, request_id),
     }

@@ -1,0 +1,111 @@
+//! CloudWatch in AWS's Query protocol, which SDKs before 2025 speak: parameters in, XML out.
+
+use ciborium::Value;
+use jiff::Timestamp;
+
+use crate::wire::{Params, Xml};
+
+use super::protocol::TIME;
+
+/// The parameters of a request as the value that the other protocols would have carried, its numbers,
+/// booleans and times still text.
+pub(super) fn value(params: &Params) -> Value {
+    let names: Vec<&str> = params.names().collect();
+    match names[..] {
+        [] => Value::Text(params.value().unwrap_or_default().to_owned()),
+        ["member"] => Value::Array(params.structures("member").iter().map(value).collect()),
+        _ => {
+            let member = |name: &str| (Value::Text(name.to_owned()), value(&params.sub(name)));
+            Value::Map(names.into_iter().map(member).collect())
+        }
+    }
+}
+
+/// An answer, as it stands inside `<ActionResult>`.
+pub(super) fn xml(answer: &Value) -> String {
+    let mut xml = Xml::fragment();
+    members(&mut xml, answer);
+    xml.finish()
+}
+
+fn members(xml: &mut Xml, structure: &Value) {
+    for (name, member) in structure.as_map().into_iter().flatten() {
+        write(xml, name.as_text().unwrap_or_default(), member);
+    }
+}
+
+fn write(xml: &mut Xml, name: &str, value: &Value) {
+    match value {
+        Value::Map(_) => xml.element(name, |xml| members(xml, value)),
+        Value::Array(items) => xml.element(name, |xml| {
+            for item in items {
+                write(xml, "member", item);
+            }
+        }),
+        Value::Tag(TIME, seconds) => xml.optional(name, time(seconds)),
+        Value::Float(number) => xml.text(name, number),
+        Value::Integer(number) => xml.text(name, i128::from(*number)),
+        Value::Bool(truth) => xml.text(name, truth),
+        Value::Text(text) => xml.text(name, text),
+        // No answer has any of the others.
+        _ => xml,
+    };
+}
+
+/// As ISO 8601.
+fn time(seconds: &Value) -> Option<Timestamp> {
+    let span = jiff::SignedDuration::try_from_secs_f64(seconds.as_float()?).ok()?;
+    Timestamp::from_duration(span).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::super::answer;
+    use super::*;
+
+    #[test]
+    fn parameters_become_structures_and_lists_in_the_order_of_their_numbers() {
+        let params =
+            Params::parse(b"A.member.2.N=y&A.member.1.N=x&A.member.10.N=z&B=1&C.D=true&E=")
+                .unwrap();
+        let Value::Map(members) = value(&params) else {
+            unreachable!("there are names")
+        };
+        let get = |name: &str| {
+            &members
+                .iter()
+                .find(|(key, _)| key.as_text() == Some(name))
+                .unwrap()
+                .1
+        };
+        let list: Vec<_> = get("A")
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|item| item.as_map().unwrap()[0].1.clone())
+            .collect();
+        assert_eq!(list, ["x", "y", "z"].map(answer::text));
+        assert_eq!(get("B"), &answer::text("1"));
+        assert_eq!(
+            get("C").as_map().unwrap()[0],
+            (answer::text("D"), answer::text("true"))
+        );
+        assert_eq!(get("E"), &answer::text(""));
+    }
+
+    #[test]
+    fn an_answer_is_written_with_members_and_times() {
+        let value = answer::structure([
+            ("Label", Some(answer::text("a<b"))),
+            ("Times", Some(Value::Array(vec![answer::time(1)]))),
+            ("Empty", Some(Value::Array(Vec::new()))),
+            ("Value", Some(Value::Float(0.5))),
+        ]);
+        assert_eq!(
+            xml(&value),
+            "<Label>a&lt;b</Label><Times><member>1970-01-01T00:01:00Z</member></Times><Empty></Empty><Value>0.5</Value>"
+        );
+    }
+}
