@@ -8,6 +8,7 @@ mod copies;
 mod listings;
 mod multipart;
 mod objects;
+mod parts;
 mod settings;
 mod tags;
 
@@ -216,6 +217,12 @@ impl S3 for Api {
     ) -> Answer<dto::HeadObjectOutput> {
         objects::head(self, &request)
     }
+    async fn get_object_attributes(
+        &self,
+        request: S3Request<dto::GetObjectAttributesInput>,
+    ) -> Answer<dto::GetObjectAttributesOutput> {
+        objects::get_attributes(self, &request)
+    }
     async fn copy_object(
         &self,
         request: S3Request<dto::CopyObjectInput>,
@@ -263,7 +270,13 @@ impl S3 for Api {
         &self,
         request: S3Request<dto::UploadPartInput>,
     ) -> Answer<dto::UploadPartOutput> {
-        multipart::upload_part(self, request).await
+        parts::upload(self, request).await
+    }
+    async fn upload_part_copy(
+        &self,
+        request: S3Request<dto::UploadPartCopyInput>,
+    ) -> Answer<dto::UploadPartCopyOutput> {
+        parts::copy(self, request).await
     }
     async fn complete_multipart_upload(
         &self,

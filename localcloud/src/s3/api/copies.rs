@@ -1,10 +1,12 @@
 //! `CopyObject`: a second name for the same bytes, which never change once written.
 
+use std::fs::File;
 use std::sync::Arc;
 
 use s3s::dto;
-use s3s::{S3Request, S3Response, s3_error};
+use s3s::{S3Request, S3Response, S3Result, s3_error};
 
+use super::super::bucket::Bucket;
 use super::super::error::internal;
 use super::super::index::Change;
 use super::super::object::{Attributes, Object, now, timestamp};
@@ -12,16 +14,25 @@ use super::super::receive::NewFile;
 use super::objects::attributes;
 use super::{Answer, Api, blocking, checksums, conditions, only_version};
 
-pub(super) async fn copy(
+/// The object that a copy is made of.
+pub(super) struct Source {
+    pub(super) bucket: Arc<Bucket>,
+    pub(super) key: String,
+    pub(super) object: Arc<Object>,
+    pub(super) data: File,
+}
+
+/// Opens the object that a copy is made of, if it is as the caller demands.
+pub(super) fn open(
     api: &Api,
-    mut request: S3Request<dto::CopyObjectInput>,
-) -> Answer<dto::CopyObjectOutput> {
-    let target = api.bucket(&request, &request.input.bucket)?;
+    named: &dto::CopySource,
+    demanded: &conditions::Read<'_>,
+) -> S3Result<Source> {
     let dto::CopySource::Bucket {
         bucket,
         key,
         version_id,
-    } = request.input.copy_source.clone()
+    } = named
     else {
         return Err(s3_error!(
             NotImplemented,
@@ -29,7 +40,41 @@ pub(super) async fn copy(
         ));
     };
     only_version(version_id.as_deref())?;
-    let source = api.store.bucket(&bucket)?;
+    let bucket = api.store.bucket(bucket)?;
+    let (object, data) = bucket.open_object(key)?;
+    demanded.check(&object).map_err(|_| {
+        s3_error!(
+            PreconditionFailed,
+            "At least one of the pre-conditions you specified did not hold"
+        )
+    })?;
+    Ok(Source {
+        bucket,
+        key: key.to_string(),
+        object,
+        data,
+    })
+}
+
+/// What an input of the wire library demands of the object it copies from.
+macro_rules! demanded {
+    ($input:expr) => {
+        conditions::Read {
+            matches: $input.copy_source_if_match.as_ref(),
+            matches_not: $input.copy_source_if_none_match.as_ref(),
+            modified_since: $input.copy_source_if_modified_since.as_ref(),
+            unmodified_since: $input.copy_source_if_unmodified_since.as_ref(),
+        }
+    };
+}
+pub(super) use demanded;
+
+pub(super) async fn copy(
+    api: &Api,
+    mut request: S3Request<dto::CopyObjectInput>,
+) -> Answer<dto::CopyObjectOutput> {
+    let target = api.bucket(&request, &request.input.bucket)?;
+    let source = open(api, &request.input.copy_source, &demanded!(request.input))?;
     let replaces = |directive: Option<&str>| directive == Some("REPLACE");
     let new_metadata = replaces(
         request
@@ -45,7 +90,8 @@ pub(super) async fn copy(
             .as_ref()
             .map(dto::TaggingDirective::as_str),
     );
-    if source.name == target.name && *key == *request.input.key && !new_metadata && !new_tags {
+    let itself = source.bucket.name == target.name && source.key == request.input.key;
+    if itself && !new_metadata && !new_tags {
         return Err(s3_error!(
             InvalidRequest,
             "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes."
@@ -54,21 +100,7 @@ pub(super) async fn copy(
     let given: Attributes = attributes!(request.input)?;
     let input = request.input;
     let object = blocking(move || {
-        let (original, data) = source.open_object(&key)?;
-        conditions::Read {
-            matches: input.copy_source_if_match.as_ref(),
-            matches_not: input.copy_source_if_none_match.as_ref(),
-            modified_since: input.copy_source_if_modified_since.as_ref(),
-            unmodified_since: input.copy_source_if_unmodified_since.as_ref(),
-        }
-        .check(&original)
-        .map_err(|_| {
-            s3_error!(
-                PreconditionFailed,
-                "At least one of the pre-conditions you specified did not hold"
-            )
-        })?;
-        let mut copy = Object::clone(&original);
+        let mut copy = Object::clone(&source.object);
         copy.modified = now();
         if new_metadata {
             let tags = std::mem::take(&mut copy.attributes.tags);
@@ -81,11 +113,11 @@ pub(super) async fn copy(
             copy.attributes.tags = given.tags;
         }
         let mut file = NewFile::reserve(&target.files());
-        let original = source.files().join(&original.file);
+        let original = source.bucket.files().join(&source.object.file);
         // The file may be gone, replaced since it was opened: then its bytes are read instead.
         if std::fs::hard_link(original, file.path()).is_err() {
-            let mut to = std::fs::File::create_new(file.path()).map_err(internal)?;
-            std::io::copy(&mut &data, &mut to).map_err(internal)?;
+            let mut to = File::create_new(file.path()).map_err(internal)?;
+            std::io::copy(&mut &source.data, &mut to).map_err(internal)?;
             to.sync_all().map_err(internal)?;
         }
         copy.file.clone_from(&file.name);
@@ -94,7 +126,7 @@ pub(super) async fn copy(
             key: input.key,
             object: Arc::clone(&copy),
         };
-        target.commit(Some((&mut file, &data)), |_| Ok(vec![change]))?;
+        target.commit(Some((&mut file, &source.data)), |_| Ok(vec![change]))?;
         Ok(copy)
     })
     .await?;

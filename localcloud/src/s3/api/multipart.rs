@@ -14,12 +14,11 @@ use super::super::error::internal;
 use super::super::index::{Change, Contents};
 use super::super::object::{Attributes, Checksums, Object, Part, Upload, now};
 use super::super::receive::NewFile;
-use super::objects::{attributes, take};
+use super::objects::attributes;
 use super::{Answer, Api, blocking, checksums, conditions};
 
 /// Every part but the last: at least 5 MiB.
 const SMALLEST_PART: u64 = 5 << 20;
-const LAST_PART_NUMBER: i32 = 10_000;
 
 /// The upload of that id, if it is for that key.
 pub(super) fn find<'a>(contents: &'a Contents, id: &str, key: &str) -> S3Result<&'a Upload> {
@@ -72,51 +71,6 @@ pub(super) async fn create(
         ..Default::default()
     };
     blocking(move || bucket.commit(None, |_| Ok(vec![Change::Begin { id, upload }]))).await?;
-    Ok(S3Response::new(output))
-}
-
-pub(super) async fn upload_part(
-    api: &Api,
-    mut request: S3Request<dto::UploadPartInput>,
-) -> Answer<dto::UploadPartOutput> {
-    let bucket = api.bucket(&request, &request.input.bucket)?;
-    let number = request.input.part_number;
-    if !(1..=LAST_PART_NUMBER).contains(&number) {
-        return Err(s3_error!(
-            InvalidArgument,
-            "Part number must be an integer between 1 and {LAST_PART_NUMBER}, inclusive"
-        ));
-    }
-    let (id, key) = (request.input.upload_id.clone(), request.input.key.clone());
-    let algorithm =
-        bucket.read(|contents| find(contents, &id, &key).map(|upload| upload.algorithm.clone()))?;
-    let body = request.input.body.take();
-    let mut received = take(
-        &bucket,
-        &request,
-        body,
-        algorithm.as_deref().unwrap_or_default(),
-    )
-    .await?;
-    let part = Arc::new(Part {
-        file: received.file.name.clone(),
-        size: received.size,
-        etag: hex::encode(received.md5),
-        modified: now(),
-        checksums: received.checksums.clone(),
-    });
-    let mut output = dto::UploadPartOutput {
-        e_tag: Some(dto::ETag::Strong(part.etag.clone())),
-        ..Default::default()
-    };
-    checksums::fill!(output, &part.checksums);
-    blocking(move || {
-        bucket.commit(Some((&mut received.file, &received.data)), |contents| {
-            find(contents, &id, &key)?;
-            Ok(vec![Change::Part { id, number, part }])
-        })
-    })
-    .await?;
     Ok(S3Response::new(output))
 }
 
