@@ -43,6 +43,8 @@ pub(crate) enum Command {
     Output(Output),
     /// Print what an instance wrote to its console
     Logs(Logs),
+    /// Print what makes other AWS tools in this shell use this laptop's cloud
+    Env(Env),
     /// Print the JSON Schema of blueprints, for editors
     Schema,
 }
@@ -125,6 +127,34 @@ pub(crate) struct Logs {
     /// Go on printing what is added, until Ctrl-C
     #[arg(long, short)]
     pub(crate) follow: bool,
+}
+
+const ENV_EXAMPLES: &str = "\
+Examples:
+  eval \"$(deploy env)\"              from here on boto3, the AWS CLI and other SDKs
+                                    in this shell use localcloud, until:
+  eval \"$(deploy env --unset)\"
+  deploy env --shell fish | source  the same in fish";
+
+#[derive(Debug, Args)]
+#[command(after_help = ENV_EXAMPLES)]
+pub(crate) struct Env {
+    /// Print what takes the variables away again
+    #[arg(long)]
+    pub(crate) unset: bool,
+    /// Whose syntax [default: fish if SHELL says so, else sh, which is bash's and zsh's too]
+    #[arg(long, value_enum)]
+    pub(crate) shell: Option<Shell>,
+    /// The region to use [default: that of the deployments on this laptop, else us-east-1]
+    #[arg(long)]
+    pub(crate) region: Option<String>,
+}
+
+/// A shell's syntax for variables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Shell {
+    Sh,
+    Fish,
 }
 
 /// Where to make a deployment.

@@ -4,6 +4,7 @@ use crate::arguments::{Arguments, Command};
 use crate::failure::{Exit, Failure};
 
 mod down;
+mod env;
 mod logs;
 mod output;
 mod plan;
@@ -21,6 +22,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Status(given) => status::status(&given).await,
         Command::Output(given) => output::output(&given).await,
         Command::Logs(given) => logs::logs(&given).await,
+        Command::Env(given) => env::env(&given).await,
         Command::Schema => {
             println!("{:#}", deployer_core::blueprint::schema());
             Ok(Exit::Done)

@@ -33,6 +33,14 @@ struct Endpoint {
     pid: u32,
 }
 
+/// What another program needs to call it.
+#[derive(Clone, Copy)]
+pub(crate) struct Access<'a> {
+    pub(crate) endpoint: &'a str,
+    pub(crate) access_key_id: &'a str,
+    pub(crate) secret_access_key: &'a str,
+}
+
 /// A localcloud that runs.
 #[derive(Clone)]
 pub(crate) struct Localcloud(Endpoint);
@@ -109,6 +117,16 @@ impl Localcloud {
             address_lookup: format!("{}/checkip", at.endpoint),
             pace: Pace::LAPTOP,
         })
+    }
+
+    /// Its address and the account's key and secret.
+    pub(crate) fn access(&self) -> Access<'_> {
+        let Localcloud(at) = self;
+        Access {
+            endpoint: &at.endpoint,
+            access_key_id: &at.access_key_id,
+            secret_access_key: &at.secret_access_key,
+        }
     }
 
     /// Ends it if nothing is left in it, and waits until its process is gone. It stays, and the

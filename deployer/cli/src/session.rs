@@ -16,7 +16,7 @@ use crate::local::Localcloud;
 const RDS_AUTHORITIES: &str = include_str!("../data/rds-global-bundle.pem");
 const AWS_ADDRESS_LOOKUP: &str = "http://checkip.amazonaws.com/";
 /// Where a blueprint without a region goes, and where to ask for the list of regions.
-const FIRST_REGION: &str = "us-east-1";
+pub(crate) const FIRST_REGION: &str = "us-east-1";
 
 /// A connection to one region.
 pub(crate) struct Session {
