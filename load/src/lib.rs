@@ -3,5 +3,6 @@
 
 #![forbid(unsafe_code)]
 
+pub mod bench;
 pub mod endpoints;
 pub mod hit_ratio;

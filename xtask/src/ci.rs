@@ -197,7 +197,7 @@ fn seconds(time: Duration) -> String {
     format!("{:.1} s", time.as_secs_f64())
 }
 
-fn repository_root() -> Result<PathBuf, String> {
+pub(crate) fn repository_root() -> Result<PathBuf, String> {
     // Cargo sets it for `cargo run`, which is how this program is started.
     let own = env::var_os("CARGO_MANIFEST_DIR")
         .map(PathBuf::from)

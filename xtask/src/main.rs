@@ -1,5 +1,6 @@
 //! `cargo xtask`: what the project does to itself. `cargo xtask ci` is every check there is.
 
+mod bench;
 mod ci;
 mod rules;
 mod text;
@@ -28,11 +29,28 @@ enum Task {
         #[arg(long, value_name = "STEP", value_enum)]
         only: Vec<ci::Step>,
     },
+
+    /// Measure what one request costs the services, beside the least that could do the same
+    ///
+    /// Builds everything, then runs `bench` of load/. `cargo xtask bench --help` tells its options.
+    #[command(disable_help_flag = true)]
+    Bench {
+        /// What `bench` takes
+        #[arg(
+            trailing_var_arg = true,
+            allow_hyphen_values = true,
+            value_name = "OPTION"
+        )]
+        arguments: Vec<String>,
+    },
 }
 
 fn main() -> ExitCode {
-    let Task::Ci { only } = Arguments::parse().task;
-    match ci::run(&only) {
+    let done = match Arguments::parse().task {
+        Task::Ci { only } => ci::run(&only),
+        Task::Bench { arguments } => bench::run(&arguments),
+    };
+    match done {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(problem) => {

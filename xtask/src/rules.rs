@@ -92,7 +92,7 @@ const LAYERS: &[Layer] = &[
     },
     Layer {
         name: "load",
-        depends_on: &["cache-node", "kit"],
+        depends_on: &["cache-node", "catalog", "kit"],
         tests_use: &[],
     },
     Layer {
