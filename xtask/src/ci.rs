@@ -70,7 +70,7 @@ impl Step {
 
     fn run(self, root: &Path) -> Result<(), String> {
         match self {
-            Self::Tools => tools::ensure(),
+            Self::Tools => tools::ensure(root),
             Self::Format => cargo(root, &["fmt", "--all", "--check"], &[]),
             Self::Rules => rules::check(root),
             Self::Text => text::check(root),

@@ -3,20 +3,35 @@
 
 mod chromium;
 mod postgres;
+mod python;
 
+use std::env;
 use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Finds what the tests need, or installs it, or says all that is to be installed.
-pub(crate) fn ensure() -> Result<(), String> {
+pub(crate) fn ensure(root: &Path) -> Result<(), String> {
     let machine = Machine::this();
-    let ensured = [postgres::ensure(&machine), chromium::ensure(&machine)];
+    let ensured = [
+        postgres::ensure(&machine),
+        chromium::ensure(&machine),
+        target_folder().and_then(|target| python::ensure(&machine, root, &target)),
+    ];
     let problems: Vec<_> = ensured.into_iter().filter_map(Result::err).collect();
     if problems.is_empty() {
         Ok(())
     } else {
         Err(problems.join("\n"))
     }
+}
+
+/// The folder that cargo builds into: this program is in its `release`.
+fn target_folder() -> Result<PathBuf, String> {
+    env::current_exe()
+        .ok()
+        .and_then(|own| Some(own.parent()?.parent()?.to_path_buf()))
+        .ok_or_else(|| "cannot tell the target folder".to_owned())
 }
 
 /// What a machine calls itself and what it says it is like (os-release(5), ID and ID_LIKE).
@@ -69,16 +84,19 @@ fn apt_install(packages: &[&str]) -> Result<(), String> {
 }
 
 fn apt_get(arguments: &[&str]) -> Result<(), String> {
-    let line = format!("apt-get {}", arguments.join(" "));
-    let status = Command::new("apt-get")
+    run(Command::new("apt-get")
         .args(arguments)
-        .env("DEBIAN_FRONTEND", "noninteractive")
+        .env("DEBIAN_FRONTEND", "noninteractive"))
+}
+
+fn run(command: &mut Command) -> Result<(), String> {
+    let status = command
         .status()
-        .map_err(|error| format!("cannot start `{line}`: {error}"))?;
+        .map_err(|error| format!("cannot start `{command:?}`: {error}"))?;
     if status.success() {
         Ok(())
     } else {
-        Err(format!("`{line}` failed"))
+        Err(format!("`{command:?}` failed"))
     }
 }
 

@@ -81,6 +81,32 @@ impl Laptop {
             .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null");
     }
 
+    /// Runs a program in a shell that has taken in what `deploy env` prints. The AWS command line is on
+    /// its PATH.
+    pub(crate) fn with_env(&self, words: &[&str]) -> Said {
+        let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
+        let tools = target.join("clients/today/bin");
+        assert!(
+            tools.join("aws").is_file(),
+            "there is no {}/aws; make it: cargo xtask ci --only tools",
+            tools.display()
+        );
+        let path = format!("{}:{}", tools.display(), std::env::var("PATH").unwrap());
+        let mut command = Command::new("sh");
+        // Without an address the tools would call AWS.
+        let script = r#"eval "$("$DEPLOY" env)"; : "${AWS_ENDPOINT_URL:?}"; exec "$@""#;
+        command
+            .args(["-c", script, "sh"])
+            .args(words)
+            .current_dir(self.folder.path())
+            .stdin(Stdio::null());
+        self.surround(&mut command);
+        command
+            .env("DEPLOY", env!("CARGO_BIN_EXE_deploy"))
+            .env("PATH", path);
+        Said::from(command.output().unwrap())
+    }
+
     /// Runs a command to its end, and shows all it said when its exit code is another.
     pub(crate) fn run(&self, arguments: &[&str], code: i32) -> Said {
         let output = self.deploy(arguments).output().unwrap();

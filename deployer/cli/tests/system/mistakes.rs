@@ -102,6 +102,12 @@ fn what_was_never_made_is_no_error_to_take_away() {
         1,
         &["no deployment named elastic-cache"],
     );
+    refused(
+        &laptop,
+        &["env"],
+        1,
+        &["no localcloud runs", "up blueprints/elastic-cache.yaml"],
+    );
     assert!(laptop.run(&["status"], 0).out.contains("no deployment"));
 }
 

@@ -20,10 +20,19 @@ fn commands() -> Vec<String> {
 fn type_in(laptop: &Laptop, line: &str) -> Said {
     let mut words = line.split_whitespace();
     let mut command = Command::new(words.next().unwrap());
-    command
-        .args(words)
-        .current_dir(source())
-        .stdin(Stdio::null());
+    command.args(words);
+    run(laptop, command)
+}
+
+/// The same, with what only a shell understands.
+fn type_in_shell(laptop: &Laptop, line: &str) -> Said {
+    let mut command = Command::new("sh");
+    command.args(["-c", line]);
+    run(laptop, command)
+}
+
+fn run(laptop: &Laptop, mut command: Command) -> Said {
+    command.current_dir(source()).stdin(Stdio::null());
     laptop.surround(&mut command);
     Said::from(command.output().unwrap())
 }
@@ -48,6 +57,13 @@ fn what_readme_says_works_as_typed() {
             said.err
         );
     }
+    let line = r#"eval "$(cargo run --release -- env)""#;
+    assert!(
+        commands.iter().any(|c| c == line),
+        "README does not say {line}"
+    );
+    let said = type_in_shell(&laptop, &format!("{line}; echo \"$AWS_ENDPOINT_URL\""));
+    assert!(said.out.starts_with("http://127.77."), "{}", said.err);
     let down = "cargo run --release -- down elastic-cache";
     assert!(commands.iter().any(|c| c == down));
     let said = type_in(&laptop, &format!("{down} --yes"));

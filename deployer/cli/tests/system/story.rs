@@ -1,5 +1,7 @@
 //! From a blueprint to photos and back to nothing.
 
+use std::time::{Duration, Instant};
+
 use load::endpoints::{Options, check};
 use serde_json::Value;
 
@@ -16,6 +18,7 @@ fn a_deployment_comes_serves_changes_and_goes() {
     a_second_plan_is_empty(&laptop);
     a_changed_rule_is_all_that_changes(&laptop);
     its_state_and_its_logs_are_shown(&laptop);
+    the_aws_command_line_sees_it(&laptop);
     let said = laptop.down_to_zero();
     assert!(said.out.contains("ZERO"), "{}", said.out);
     assert!(
@@ -125,6 +128,38 @@ fn its_state_and_its_logs_are_shown(laptop: &Laptop) {
     );
     let said = laptop.run(&["logs", "elastic-cache", "nobody"], 1);
     assert!(said.err.contains("instance/manager"), "{}", said.err);
+}
+
+fn the_aws_command_line_sees_it(laptop: &Laptop) {
+    let aws = |words: &[&str]| {
+        let said = laptop.with_env(&[&["aws"], words].concat());
+        assert_eq!(said.code, Some(0), "aws {words:?} said\n{}", said.err);
+        said.out
+    };
+    let running = "Name=instance-state-name,Values=running";
+    let instances = aws(&["ec2", "describe-instances", "--filters", running]);
+    assert!(instances.contains("elastic-cache"), "{instances}");
+    let listed = aws(&["s3", "ls"]);
+    let bucket = listed.split_whitespace().last().expect("a bucket");
+    let objects = aws(&["s3", "ls", "--recursive", &format!("s3://{bucket}")]);
+    assert!(objects.contains("status/manager.json"), "{objects}");
+    // The nodes tell their figures every five seconds.
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !aws(&["cloudwatch", "list-metrics"]).contains("Lookups") {
+        assert!(Instant::now() < deadline, "no node has told its figures");
+    }
+    let plan = [
+        "plan",
+        "blueprints/elastic-cache.yaml",
+        "--detailed-exitcode",
+    ];
+    let said = laptop.with_env(&[&[env!("CARGO_BIN_EXE_deploy")], &plan[..]].concat());
+    assert_eq!(
+        said.code,
+        Some(0),
+        "with these variables plan said\n{}",
+        said.err
+    );
 }
 
 #[test]
