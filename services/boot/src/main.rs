@@ -8,6 +8,7 @@ use boot::{Boot, Error, S3, Times};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     kit::logging::init("boot");
+    kit::open_files::raise();
     match start().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -9,7 +9,8 @@ const LONGEST: usize = 255;
 
 /// The key that `written` stands for: percent-encoded UTF-8 (RFC 3986, section 2.1), decoded once.
 /// A key that is written plainly is not copied. `None` unless it is 1 to 255 bytes without U+0000.
-pub(crate) fn decode(written: &str) -> Option<Cow<'_, str>> {
+#[must_use]
+pub fn decode(written: &str) -> Option<Cow<'_, str>> {
     if !has_whole_escapes(written.as_bytes()) {
         return None;
     }

@@ -6,7 +6,7 @@
 
 pub mod cache;
 pub mod http;
-mod key;
+pub mod key;
 mod machine;
 pub mod node;
 pub mod publish;

@@ -8,6 +8,7 @@ use kit::server::Drained;
 #[tokio::main]
 async fn main() -> ExitCode {
     kit::logging::init("cache-node");
+    kit::open_files::raise();
     match start().await {
         Ok(Drained::Clean) => ExitCode::SUCCESS,
         Ok(Drained::Deadline { .. }) => ExitCode::FAILURE,

@@ -11,6 +11,7 @@ use tokio::net::TcpListener;
 #[tokio::main]
 async fn main() -> ExitCode {
     kit::logging::init("front-end");
+    kit::open_files::raise();
     match serve().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

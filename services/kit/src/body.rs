@@ -18,6 +18,7 @@ const DISCARD_TIME: Duration = Duration::from_secs(30);
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 type BoxBody = Pin<Box<dyn HttpBody<Data = Bytes, Error = BoxError> + Send>>;
 type Ended = Box<dyn FnOnce(u64, bool) + Send>;
+type Busy = crate::server::pulse::Busy;
 
 /// The body of an answer (and of a request of [`crate::client`]). Whole bodies are handed to the
 /// connection without being copied.
@@ -26,6 +27,7 @@ pub struct Body {
     sent: u64,
     complete: bool,
     ended: Option<Ended>,
+    busy: Option<Busy>,
 }
 
 enum Inner {
@@ -62,6 +64,7 @@ impl Body {
             sent: 0,
             complete: false,
             ended: None,
+            busy: None,
         }
     }
 
@@ -69,6 +72,12 @@ impl Body {
     #[must_use]
     pub fn length(&self) -> Option<u64> {
         self.size_hint().exact()
+    }
+
+    /// Ends the request in work when the body is done with.
+    pub(crate) fn with(mut self, busy: Busy) -> Self {
+        self.busy = Some(busy);
+        self
     }
 
     /// Calls `ended` with the bytes sent and whether that was all, when the body is done with.

@@ -63,6 +63,7 @@ pub mod csrf;
 pub mod health;
 pub mod logging;
 pub mod metrics;
+pub mod open_files;
 pub mod origin;
 pub mod placement;
 pub mod pool;

@@ -33,12 +33,17 @@ pub fn error(status: StatusCode, what: &str) -> Response<Body> {
 /// The contract's failure: `{"success":"false","error":{"code":404,"message":"…"}}`.
 #[must_use]
 pub fn failure(status: StatusCode, message: &str) -> Response<Body> {
+    let text = failure_text(status, message);
+    with_type(status, "application/json", body::full(text))
+}
+
+/// The text of [`failure`].
+pub(crate) fn failure_text(status: StatusCode, message: &str) -> String {
     let message = serde_json::Value::from(message);
-    let text = format!(
+    format!(
         r#"{{"success":"false","error":{{"code":{},"message":{message}}}}}"#,
         status.as_u16()
-    );
-    with_type(status, "application/json", body::full(text))
+    )
 }
 
 /// [`failure`] below `/api`, [`error`] elsewhere.

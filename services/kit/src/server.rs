@@ -1,9 +1,12 @@
 //! The accept loop of every service: HTTP/1.1, limits, request ids, logs, metrics, health, drain.
 
 mod answer;
+pub(crate) mod pulse;
+mod refusal;
 mod stall;
 
 use std::future::Future;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,12 +22,18 @@ use crate::body::{Body, Incoming};
 use crate::health::Health;
 use crate::metrics::{Gauge, Registry};
 use answer::Answering;
+use pulse::{Open, Pulse};
+use refusal::Refusing;
 use stall::Stall;
+
+/// How long to wait after the system has refused a connection: it is out of file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// What a client may ask of a server.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Connections at a time; more wait to be accepted.
+    /// Connections at a time. For one more, the one that has been without a request for the longest
+    /// is closed; while all are busy, it waits.
     pub connections: usize,
     /// Header lines of a request; more are answered 431.
     pub headers: usize,
@@ -32,9 +41,11 @@ pub struct Limits {
     pub head_bytes: usize,
     /// Time to send a request's head; an idle connection is closed after it too.
     pub head: Duration,
-    /// Time in which nothing at all moves on a connection before it is closed: a body that stops
-    /// coming, an answer that nobody reads. Longer than any long poll.
+    /// Time in which fewer than `pace` bytes move while a request is in work before the connection is
+    /// closed: a body that stops coming, an answer that nobody reads. Longer than any long poll.
     pub stall: Duration,
+    /// The fewest bytes in `stall` of a body or an answer that is not all there.
+    pub pace: usize,
     /// Time for requests in flight to end once the server is asked to stop.
     pub drain: Duration,
 }
@@ -47,6 +58,7 @@ impl Default for Limits {
             head_bytes: 128 * 1024,
             head: Duration::from_secs(10),
             stall: Duration::from_secs(60),
+            pace: 64 * 1024,
             drain: Duration::from_secs(10),
         }
     }
@@ -128,14 +140,17 @@ impl Server {
         let connections = Connections {
             answering: Arc::new(Answering::new(handler, health.clone(), &metrics, access)),
             http: builder(&limits),
-            stall: limits.stall,
+            limits,
+            all: Arc::default(),
             open: metrics.gauge("http_connections", "Open connections", &[]),
             tasks: TaskTracker::new(),
             stop: shutdown.clone(),
             cut: CancellationToken::new(),
         };
         let slots = Arc::new(Semaphore::new(limits.connections));
-        while let Some((stream, slot)) = accept(&listener, &slots, &shutdown).await {
+        while let Some((stream, slot)) =
+            accept(&listener, &slots, &connections.all, &shutdown).await
+        {
             connections.start(stream, slot);
         }
         drop(listener);
@@ -155,32 +170,42 @@ fn builder(limits: &Limits) -> http1::Builder {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(limits.head)
+        .half_close(true)
         .max_headers(limits.headers)
         .max_buf_size(limits.head_bytes);
     http
 }
 
-/// The next connection that there is room for; `None` once asked to stop.
+/// The next connection, when there is room for it; `None` once asked to stop.
 async fn accept(
     listener: &TcpListener,
     slots: &Arc<Semaphore>,
+    all: &Open,
     shutdown: &CancellationToken,
 ) -> Option<(TcpStream, OwnedSemaphorePermit)> {
     let accepted = async {
-        let slot = slots.clone().acquire_owned().await.ok()?;
-        loop {
+        let mut quiet = false;
+        let stream = loop {
             match listener.accept().await {
-                Ok((stream, _)) => return Some((stream, slot)),
+                Ok((stream, _)) => break stream,
+                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                 Err(error) => {
-                    // Out of file descriptors, or a connection that is gone already: accept(2).
-                    tracing::warn!(
-                        error = &error as &dyn std::error::Error,
-                        "accepting a connection"
-                    );
-                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    if !std::mem::replace(&mut quiet, true) {
+                        tracing::warn!(
+                            error = &error as &dyn std::error::Error,
+                            "cannot accept connections; trying again"
+                        );
+                    }
+                    all.end_longest_idle();
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             }
+        };
+        if slots.available_permits() == 0 {
+            all.end_longest_idle();
         }
+        let slot = slots.clone().acquire_owned().await.ok()?;
+        Some((stream, slot))
     };
     tokio::select! {
         biased;
@@ -192,7 +217,8 @@ async fn accept(
 struct Connections<H> {
     answering: Arc<Answering<H>>,
     http: http1::Builder,
-    stall: Duration,
+    limits: Limits,
+    all: Arc<Open>,
     open: Gauge,
     tasks: TaskTracker,
     stop: CancellationToken,
@@ -212,17 +238,22 @@ where
             );
             return;
         }
-        let answering = self.answering.clone();
-        let service = hyper::service::service_fn(move |request| answering.clone().answer(request));
-        let io = TokioIo::new(Stall::new(stream, self.stall));
+        let pulse = Pulse::new();
+        let place = self.all.enter(pulse.clone());
+        let (answering, requests) = (self.answering.clone(), pulse.clone());
+        let service = hyper::service::service_fn(move |request| {
+            answering.clone().answer(request, requests.begin())
+        });
+        let io = TokioIo::new(self.limited(stream, &pulse));
         let connection = self.http.serve_connection(io, service);
         let (stop, cut, open) = (self.stop.clone(), self.cut.clone(), self.open.clone());
         self.tasks.spawn(async move {
-            let _slot = slot;
+            let _held = (slot, place);
             open.add(1);
             tokio::pin!(connection);
             let ended = tokio::select! {
                 ended = connection.as_mut() => Some(ended),
+                () = pulse.unwanted() => None,
                 () = stop.cancelled() => {
                     connection.as_mut().graceful_shutdown();
                     tokio::select! {
@@ -239,6 +270,13 @@ where
                 );
             }
         });
+    }
+
+    /// The connection's bytes, within the limits.
+    fn limited(&self, stream: TcpStream, pulse: &Arc<Pulse>) -> Refusing<Stall> {
+        let Limits { stall, pace, .. } = self.limits;
+        let stream = Stall::new(stream, pulse.clone(), stall, pace);
+        Refusing::new(stream, pulse.clone(), self.limits)
     }
 
     async fn drain(self, deadline: Duration) -> Drained {

@@ -8,6 +8,7 @@ use manager::reconcile::chain;
 #[tokio::main]
 async fn main() -> ExitCode {
     kit::logging::init("manager");
+    kit::open_files::raise();
     match run().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

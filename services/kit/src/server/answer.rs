@@ -10,6 +10,7 @@ use futures::FutureExt;
 use http::{Method, Request, Response, StatusCode, Uri};
 
 use super::Access;
+use super::pulse::Busy;
 use crate::body::{self, Body, Incoming};
 use crate::health::Health;
 use crate::metrics::{Counter, Histogram, Registry};
@@ -79,6 +80,7 @@ where
     pub(super) async fn answer(
         self: Arc<Self>,
         request: Request<hyper::body::Incoming>,
+        busy: Busy,
     ) -> Result<Response<Body>, Infallible> {
         let started = Instant::now();
         let id = RequestId::of(request.headers());
@@ -92,7 +94,8 @@ where
         response
             .headers_mut()
             .insert(request_id::HEADER, id.header_value());
-        Ok(self.logged(response, id, line).await)
+        let response = self.logged(response, id, line).await;
+        Ok(response.map(|body| body.with(busy)))
     }
 
     /// The answer of the handler, or 500 if it panics.

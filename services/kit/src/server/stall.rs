@@ -1,7 +1,8 @@
-//! A connection that ends when nothing moves on it.
+//! A connection that ends when nothing moves on it, or next to nothing.
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -9,22 +10,31 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 
-/// A stream whose reads and writes fail once neither has moved a byte for `limit`. The timer is set
-/// anew only when it fires, not for each byte.
+use super::pulse::Pulse;
+
+/// A stream whose reads and writes fail once they have, while a request is in work, not moved `pace`
+/// bytes for `limit`. The timer is set anew only when it fires, not for each byte.
 pub(super) struct Stall {
     stream: TcpStream,
+    pulse: Arc<Pulse>,
     limit: Duration,
+    pace: usize,
+    /// When the pace was last kept, and how many bytes have moved since.
     moved: Instant,
+    bytes: usize,
     timer: Pin<Box<Sleep>>,
 }
 
 impl Stall {
-    pub(super) fn new(stream: TcpStream, limit: Duration) -> Self {
+    pub(super) fn new(stream: TcpStream, pulse: Arc<Pulse>, limit: Duration, pace: usize) -> Self {
         let moved = Instant::now();
         Self {
             stream,
+            pulse,
             limit,
+            pace,
             moved,
+            bytes: 0,
             timer: Box::pin(tokio::time::sleep_until(moved + limit)),
         }
     }
@@ -41,16 +51,24 @@ impl Stall {
         }
     }
 
+    /// `bytes` have moved, or else there is nothing for us.
     fn watched<T>(
         &mut self,
         context: &mut Context<'_>,
         outcome: Poll<io::Result<T>>,
+        bytes: impl FnOnce(&T) -> usize,
     ) -> Poll<io::Result<T>> {
-        if outcome.is_ready() {
+        let Poll::Ready(outcome) = outcome else {
+            return self.poll_stalled(context).map(Err);
+        };
+        self.bytes += outcome.as_ref().map_or(0, bytes);
+        // Between requests, how long a head may take is not ours to judge.
+        if self.bytes >= self.pace || !self.pulse.is_busy() {
             self.moved = Instant::now();
-            return outcome;
+            self.bytes = 0;
+            self.pulse.moved(self.moved);
         }
-        self.poll_stalled(context).map(Err)
+        Poll::Ready(outcome)
     }
 }
 
@@ -61,8 +79,9 @@ impl AsyncRead for Stall {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
+        let before = buffer.filled().len();
         let outcome = Pin::new(&mut this.stream).poll_read(context, buffer);
-        this.watched(context, outcome)
+        this.watched(context, outcome, |()| buffer.filled().len() - before)
     }
 }
 
@@ -74,7 +93,7 @@ impl AsyncWrite for Stall {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let outcome = Pin::new(&mut this.stream).poll_write(context, bytes);
-        this.watched(context, outcome)
+        this.watched(context, outcome, |written| *written)
     }
 
     fn poll_write_vectored(
@@ -84,7 +103,7 @@ impl AsyncWrite for Stall {
     ) -> Poll<io::Result<usize>> {
         let this = self.get_mut();
         let outcome = Pin::new(&mut this.stream).poll_write_vectored(context, pieces);
-        this.watched(context, outcome)
+        this.watched(context, outcome, |written| *written)
     }
 
     fn is_write_vectored(&self) -> bool {
