@@ -5,28 +5,23 @@ mod pages;
 mod tokens;
 
 use std::collections::HashMap;
-use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use http::{HeaderMap, Method, StatusCode};
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
 use jiff::{SignedDuration, Timestamp};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::auth::{Credential, Principal};
+use crate::connections;
 use crate::ec2::{Ec2, InstanceFacts};
 use crate::machines::MachineError;
 use crate::network::{METADATA_PORT, listeners};
 use crate::wire::{Response, response};
 use tokens::Tokens;
 
-const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
 const TOKEN: &str = "x-aws-ec2-metadata-token";
 const TOKEN_TTL: &str = "x-aws-ec2-metadata-token-ttl-seconds";
 /// How long an instance role's keys are valid.
@@ -72,14 +67,14 @@ impl MetadataServers {
             })?;
         let closed = CancellationToken::new();
         self.lock().insert(id.to_owned(), closed.clone());
-        let service = Arc::new(Service {
-            ec2: Arc::downgrade(ec2),
-            region: region.to_owned(),
-            id: id.to_owned(),
-            tokens: Tokens::default(),
-            keys: Mutex::new(None),
+        let service = Arc::new(Metadata::of(ec2, region, id));
+        tokio::spawn(async move {
+            let answer = move |_, request: connections::Request| {
+                let service = Arc::clone(&service);
+                async move { service.answer(request.method(), request.uri().path(), request.headers()) }
+            };
+            connections::serve(listener, closed, Duration::ZERO, answer).await;
         });
-        tokio::spawn(service.serve(listener, closed));
         Ok(())
     }
 
@@ -104,7 +99,7 @@ impl MetadataServers {
 
 /// One instance's metadata service.
 #[derive(Debug)]
-struct Service {
+pub struct Metadata {
     ec2: Weak<Ec2>,
     region: String,
     id: String,
@@ -113,39 +108,20 @@ struct Service {
     keys: Mutex<Option<(String, Credential)>>,
 }
 
-impl Service {
-    async fn serve(self: Arc<Self>, listener: TcpListener, closed: CancellationToken) {
-        loop {
-            tokio::select! {
-                () = closed.cancelled() => return,
-                accepted = listener.accept() => {
-                    if let Ok((stream, _)) = accepted {
-                        tokio::spawn(Arc::clone(&self).converse(stream, closed.clone()));
-                    }
-                }
-            }
+impl Metadata {
+    /// The service of the instance `id`.
+    pub fn of(ec2: &Arc<Ec2>, region: &str, id: &str) -> Self {
+        Self {
+            ec2: Arc::downgrade(ec2),
+            region: region.to_owned(),
+            id: id.to_owned(),
+            tokens: Tokens::default(),
+            keys: Mutex::new(None),
         }
     }
 
-    async fn converse(self: Arc<Self>, stream: TcpStream, closed: CancellationToken) {
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::warn!(%error, "cannot set TCP_NODELAY");
-        }
-        let service = service_fn(|request: http::Request<Incoming>| {
-            let answer = self.answer(request.method(), request.uri().path(), request.headers());
-            async move { Ok::<_, Infallible>(answer) }
-        });
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEAD_TIMEOUT)
-            .serve_connection(TokioIo::new(stream), service);
-        tokio::select! {
-            () = closed.cancelled() => {}
-            _ = connection => {}
-        }
-    }
-
-    fn answer(&self, method: &Method, path: &str, headers: &HeaderMap) -> Response {
+    /// The answer to a request, over whatever connection it came.
+    pub fn answer(&self, method: &Method, path: &str, headers: &HeaderMap) -> Response {
         let Some((ec2, facts)) = self
             .ec2
             .upgrade()

@@ -21,9 +21,11 @@ pub mod state;
 pub mod sts;
 pub mod wire;
 
+mod connections;
 mod endpoint;
 mod process;
 mod start;
 
+pub use connections::{Request, RequestBody};
 pub use endpoint::EndpointFile;
 pub use start::{MachineKind, Options, Running, StartError, start};

@@ -75,6 +75,10 @@ async fn serve(arguments: Serve) -> Outcome {
         )
         .with_writer(std::io::stderr)
         .init();
+    // Instances and clients together may have more connections open than the usual 1024.
+    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
+        tracing::warn!(%error, "the limit of open files stays as it was");
+    }
     let mut interrupt = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())?;
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     let running = localcloud::start(Options {

@@ -22,15 +22,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::{Method, StatusCode};
 use http_body_util::{BodyExt as _, Limited};
-use hyper::body::Incoming;
 use s3s::dto;
 use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s::xml::{DeResult, Deserializer};
 use sha2::{Digest as _, Sha256};
 
 use crate::StartError;
+use crate::connections::{Request, RequestBody};
 use crate::context::Context;
-use crate::server::Request;
 use crate::wire::{Body, Response, response};
 
 use access::{Secrets, Sessions};
@@ -93,7 +92,7 @@ impl S3 {
                 Err(refusal) => return refusal,
             }
         } else {
-            request.map(s3s::Body::from)
+            request.map(as_it_comes)
         };
         match self.service.call(request).await {
             Ok(answer) => answer.map(Body::new),
@@ -127,6 +126,11 @@ fn canonical_user(account: &str) -> String {
     hex::encode(Sha256::digest(account))
 }
 
+/// A body for the wire library, streamed.
+fn as_it_comes(body: RequestBody) -> s3s::Body {
+    s3s::Body::http_body_unsync(body)
+}
+
 fn creates_bucket(request: &Request) -> bool {
     let path = request.uri().path().trim_matches('/');
     request.method() == Method::PUT
@@ -137,7 +141,7 @@ fn creates_bucket(request: &Request) -> bool {
 
 /// Reads the tags off the body of a `CreateBucket`: the wire library passes over them.
 async fn with_creation_tags(request: Request) -> Result<http::Request<s3s::Body>, Response> {
-    let (mut parts, body): (_, Incoming) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
     let bytes: Bytes = match Limited::new(body, LARGEST_CREATION).collect().await {
         Ok(body) => body.to_bytes(),
         Err(_) => {

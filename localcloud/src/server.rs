@@ -1,33 +1,24 @@
-//! The one endpoint: connections in, requests to the service they are signed for.
+//! The one endpoint: requests to the service they are signed for.
 
 mod dispatch;
 mod own;
 
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
 
 use crate::cloud::Cloud;
+use crate::connections::{self, Request};
 use crate::wire::Response;
 
-/// How long a connection may take to send a request's head, idle time included.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(300);
 /// How long requests in flight may take once localcloud stops.
 const DRAIN: Duration = Duration::from_secs(2);
 
-/// A request as it arrives.
-pub type Request = http::Request<Incoming>;
-
 /// Accepts connections and answers their requests.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Server {
     cloud: Arc<Cloud>,
 }
@@ -41,46 +32,24 @@ impl Server {
     /// Serves until the cloud is told to stop, then finishes what is in flight.
     pub async fn serve(self, listener: TcpListener) {
         let stopping = self.cloud.context.stopping.clone();
-        let connections = GracefulShutdown::new();
-        loop {
-            tokio::select! {
-                () = stopping.cancelled() => break,
-                accepted = listener.accept() => match accepted {
-                    Ok((stream, peer)) => self.answer(stream, peer, &connections),
-                    Err(error) => {
-                        tracing::warn!(%error, "cannot accept a connection");
-                        tokio::time::sleep(Duration::from_millis(50)).await;
-                    }
-                },
-            }
-        }
-        drop(listener);
-        if tokio::time::timeout(DRAIN, connections.shutdown())
-            .await
-            .is_err()
-        {
+        let answer = move |peer, request| self.clone().answer(peer, request);
+        if !connections::serve(listener, stopping, DRAIN, answer).await {
             tracing::warn!("requests were cut off after {} s", DRAIN.as_secs());
         }
     }
 
-    fn answer(&self, stream: TcpStream, peer: SocketAddr, connections: &GracefulShutdown) {
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::warn!(%error, "cannot set TCP_NODELAY");
-        }
-        let cloud = Arc::clone(&self.cloud);
-        let service = service_fn(move |request: Request| {
-            let cloud = Arc::clone(&cloud);
-            async move { Ok::<Response, Infallible>(dispatch::answer(&cloud, peer, request).await) }
-        });
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEAD_TIMEOUT)
-            .serve_connection(TokioIo::new(stream), service);
-        let connection = connections.watch(connection);
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "a connection ended badly");
-            }
-        });
+    /// Answers the requests of one connection, whatever it is made of, until it ends.
+    pub async fn converse(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        peer: SocketAddr,
+    ) {
+        let answer = |peer, request| self.clone().answer(peer, request);
+        connections::converse(stream, peer, answer, None).await;
+    }
+
+    /// Answers one request that came from `peer`.
+    pub async fn answer(self, peer: SocketAddr, request: Request) -> Response {
+        dispatch::answer(&self.cloud, peer, request).await
     }
 }

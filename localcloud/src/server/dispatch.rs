@@ -8,9 +8,10 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{Request, own};
+use super::own;
 use crate::auth::{self, Caller};
 use crate::cloud::Cloud;
+use crate::connections::Request;
 use crate::wire::{ApiError, ErrorStyle, Params, Response, Xml, response, too_large, unpacked};
 
 /// Largest body of a request to anything but S3; PutMetricData takes 1 MiB.

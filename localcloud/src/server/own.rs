@@ -5,8 +5,8 @@ use std::net::SocketAddr;
 use http::{Method, StatusCode, header};
 use subtle::ConstantTimeEq as _;
 
-use super::Request;
 use crate::cloud::Cloud;
+use crate::connections::Request;
 use crate::wire::{Response, response};
 
 const PREFIX: &str = "/_localcloud/";
