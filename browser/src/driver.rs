@@ -54,6 +54,14 @@ pub(crate) struct Driver {
     _home: TempDir,
 }
 
+/// Why the driver did not do something.
+#[derive(Debug, thiserror::Error)]
+#[error("{code}: {message}")]
+pub(crate) struct Refusal {
+    pub(crate) code: String,
+    message: String,
+}
+
 impl Driver {
     pub(crate) async fn start() -> Self {
         let home = tempfile::Builder::new()
@@ -88,37 +96,42 @@ impl Driver {
         }}})
     }
 
-    pub(crate) async fn get(&self, what: &str) -> Value {
-        self.call(Method::GET, what, String::new()).await
-    }
-
     pub(crate) async fn post(&self, what: &str, body: &Value) -> Value {
-        self.call(Method::POST, what, body.to_string()).await
+        self.call(Method::POST, what, &body.to_string())
+            .await
+            .unwrap_or_else(|error| panic!("{what}: {error}"))
     }
 
-    async fn call(&self, method: Method, what: &str, body: String) -> Value {
+    /// One command; its refusal has WebDriver's own code (section 6.6).
+    pub(crate) async fn call(
+        &self,
+        method: Method,
+        what: &str,
+        body: &str,
+    ) -> Result<Value, Refusal> {
         let address = format!("{}/{what}", self.session);
         let request = Request::builder()
             .method(method)
             .uri(address.trim_end_matches('/'))
             .header("content-type", "application/json")
-            .body(kit::body::full(body))
+            .body(kit::body::full(body.to_owned()))
             .unwrap();
         let answer = self.client.send(request, DEADLINE).await.unwrap();
-        let told: Value = serde_json::from_slice(answer.body()).unwrap();
-        let value = &told["value"];
-        assert!(
-            answer.status().is_success(),
-            "{what}: {}: {}",
-            value["error"],
-            value["message"].as_str().unwrap_or_default()
-        );
-        value.clone()
+        let mut told: Value = serde_json::from_slice(answer.body()).unwrap();
+        let value = told["value"].take();
+        if answer.status().is_success() {
+            return Ok(value);
+        }
+        let text = |name: &str| value[name].as_str().unwrap_or_default().to_owned();
+        Err(Refusal {
+            code: text("error"),
+            message: text("message"),
+        })
     }
 
     /// Ends the session, so that the browser is gone before its profile is removed.
     pub(crate) async fn end(self) {
-        self.call(Method::DELETE, "", String::new()).await;
+        self.call(Method::DELETE, "", "").await.unwrap();
     }
 }
 

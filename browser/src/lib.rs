@@ -13,6 +13,7 @@ mod look;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use http::Method;
 use serde_json::{Value, json};
 
 use driver::Driver;
@@ -70,14 +71,10 @@ impl Browser {
         self.driver.post("url", &json!({ "url": address })).await;
     }
 
-    /// Goes back to the page before.
-    pub async fn back(&self) {
-        self.driver.post("back", &json!({})).await;
-    }
-
     /// The address that is shown.
     pub async fn address(&self) -> String {
-        self.driver.get("url").await.as_str().unwrap().to_owned()
+        let address = self.run("return location.href").await;
+        address.as_str().unwrap().to_owned()
     }
 
     /// What a script gives back: the body of a function, whose promise is waited for.
@@ -112,7 +109,7 @@ impl Browser {
 
     /// The text that an element shows.
     pub async fn text(&self, selector: &str) -> String {
-        let shown = self.element_get(selector, "text").await;
+        let shown = self.with_element(selector, &Method::GET, "text", "").await;
         shown.as_str().unwrap().to_owned()
     }
 
@@ -159,25 +156,10 @@ impl Browser {
             .await;
     }
 
-    /// Says yes to the question that the browser asks.
-    pub async fn accept_question(&self) {
-        self.driver.post("alert/accept", &json!({})).await;
-    }
-
     /// Whether pages loaded from now on may run scripts.
     pub async fn allow_scripts(&self, are_allowed: bool) {
         let parameters = json!({ "value": !are_allowed });
         self.devtools("Emulation.setScriptExecutionDisabled", &parameters)
-            .await;
-    }
-
-    /// Whether the network is there.
-    pub async fn set_online(&self, is_online: bool) {
-        let parameters = json!({
-            "offline": !is_online, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1,
-        });
-        self.devtools("Network.enable", &json!({})).await;
-        self.devtools("Network.emulateNetworkConditions", &parameters)
             .await;
     }
 
@@ -202,20 +184,23 @@ impl Browser {
         self.driver.post("goog/cdp/execute", &body).await
     }
 
-    /// Where an element is found, waited for if it is not there yet.
-    async fn element(&self, selector: &str) -> String {
-        let body = json!({ "using": "css selector", "value": selector });
-        let element = self.driver.post("element", &body).await;
-        format!("element/{}", element[ELEMENT].as_str().unwrap())
-    }
-
-    async fn element_get(&self, selector: &str, what: &str) -> Value {
-        let element = self.element(selector).await;
-        self.driver.get(&format!("{element}/{what}")).await
+    /// Does something with an element, which is waited for if it is not there yet, and looked for
+    /// again if the page was replaced meanwhile.
+    async fn with_element(&self, selector: &str, method: &Method, what: &str, body: &str) -> Value {
+        let search = json!({ "using": "css selector", "value": selector });
+        loop {
+            let found = self.driver.post("element", &search).await;
+            let command = format!("element/{}/{what}", found[ELEMENT].as_str().unwrap());
+            match self.driver.call(method.clone(), &command, body).await {
+                Ok(value) => return value,
+                Err(refusal) if refusal.code == "stale element reference" => {}
+                Err(refusal) => panic!("{what} of {selector}: {refusal}"),
+            }
+        }
     }
 
     async fn element_post(&self, selector: &str, what: &str, body: &Value) {
-        let element = self.element(selector).await;
-        self.driver.post(&format!("{element}/{what}"), body).await;
+        self.with_element(selector, &Method::POST, what, &body.to_string())
+            .await;
     }
 }

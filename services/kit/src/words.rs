@@ -1,4 +1,4 @@
-//! Numbers as the pages tell them to people.
+//! Numbers and messages as the pages tell them to people.
 
 /// Bytes in the unit that fits. A MB is 1,048,576 bytes, as in the wire contract's `cacheSize`.
 #[must_use]
@@ -29,6 +29,22 @@ pub fn grouped(number: u64) -> String {
     text
 }
 
+/// A message as a sentence of its own.
+#[must_use]
+pub fn sentence(message: &str) -> String {
+    let mut characters = message.chars();
+    let mut text: String = characters
+        .next()
+        .into_iter()
+        .flat_map(char::to_uppercase)
+        .collect();
+    text.push_str(characters.as_str());
+    if !text.ends_with(['.', '!', '?']) {
+        text.push('.');
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -48,5 +64,12 @@ mod tests {
         assert_eq!(grouped(7), "7");
         assert_eq!(grouped(1_234), "1,234");
         assert_eq!(grouped(26_214_400), "26,214,400");
+    }
+
+    #[test]
+    fn a_message_becomes_a_sentence() {
+        assert_eq!(sentence("the key is empty"), "The key is empty.");
+        assert_eq!(sentence("Élan."), "Élan.");
+        assert_eq!(sentence(""), ".");
     }
 }

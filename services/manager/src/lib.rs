@@ -115,9 +115,10 @@ async fn answer<B: Bucket>(
         return if path.starts_with("/api") || path.starts_with("/internal") {
             reply::failure_at(&path, StatusCode::FORBIDDEN, &foreign.to_string())
         } else {
+            let message = kit::words::sentence(&foreign.to_string());
             manager
                 .pages
-                .problem(StatusCode::FORBIDDEN, &foreign.to_string())
+                .problem(request.headers(), StatusCode::FORBIDDEN, &message)
         };
     }
     if path == "/api" || path.starts_with("/api/") {

@@ -104,14 +104,19 @@ impl Pages {
 
     /// A page that says what went wrong.
     #[must_use]
-    pub fn problem(&self, status: StatusCode, message: &str) -> Response<Body> {
+    pub fn problem(
+        &self,
+        headers: &HeaderMap,
+        status: StatusCode,
+        message: &str,
+    ) -> Response<Body> {
         let page = json!({
             "title": status.canonical_reason().unwrap_or("Problem"),
             "code": status.as_u16(),
             "message": message,
             "retry": status.is_server_error(),
         });
-        self.page(status, "problem", &HeaderMap::new(), page)
+        self.page(status, "problem", headers, page)
     }
 
     /// Renders a whole page; `content` is an object, completed by what every page shows.
@@ -173,6 +178,7 @@ impl Pages {
 /// Answers a path that is neither below `/api` nor `/internal`.
 pub async fn answer<B: Bucket>(manager: &Manager<B>, request: Request<Incoming>) -> Response<Body> {
     let path = request.uri().path().to_owned();
+    let problem = |status, message| manager.pages.problem(request.headers(), status, message);
     let is_read = [Method::GET, Method::HEAD].contains(request.method());
     match (is_read, path.as_str()) {
         (true, "/") => overview::page(manager, request.headers()).await,
@@ -185,13 +191,15 @@ pub async fn answer<B: Bucket>(manager: &Manager<B>, request: Request<Incoming>)
         (true, "/size" | "/configuration" | "/clear" | "/delete" | "/logout") => {
             reply::redirect("/")
         }
-        (true, _) => manager
-            .pages
-            .problem(StatusCode::NOT_FOUND, "There is no page at this address."),
-        (false, _) => manager.pages.problem(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "This address can be looked at, and forms can be sent to it; nothing else.",
-        ),
+        (true, _) => {
+            let message = "There is no page at this address.";
+            problem(StatusCode::NOT_FOUND, message)
+        }
+        (false, _) => {
+            let message =
+                "This address can be looked at, and forms can be sent to it; nothing else.";
+            problem(StatusCode::METHOD_NOT_ALLOWED, message)
+        }
     }
 }
 
@@ -203,8 +211,11 @@ async fn post<B: Bucket>(manager: &Manager<B>, request: Request<Incoming>) -> Re
         "/configuration" => actions::configuration(manager, request).await,
         "/clear" => actions::clear(manager, request).await,
         "/delete" => actions::delete(manager, request).await,
-        _ => manager
-            .pages
-            .problem(StatusCode::NOT_FOUND, "There is no form at this address."),
+        _ => {
+            let message = "There is no form at this address.";
+            manager
+                .pages
+                .problem(request.headers(), StatusCode::NOT_FOUND, message)
+        }
     }
 }

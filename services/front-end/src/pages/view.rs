@@ -2,7 +2,7 @@
 
 use catalog::{Listing, Place, Totals};
 use jiff::tz::TimeZone;
-use kit::words::{grouped, size};
+use kit::words::{grouped, sentence, size};
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -171,18 +171,6 @@ impl<'a> Trouble<'a> {
     }
 }
 
-/// A message as a sentence of its own.
-fn sentence(message: &str) -> String {
-    let mut characters = message.chars();
-    let first = characters.next().map(char::to_uppercase);
-    first
-        .into_iter()
-        .flatten()
-        .chain(characters)
-        .chain(['.'])
-        .collect()
-}
-
 /// The manager's pages are on the host that the browser called us by, on another port.
 pub(super) fn manager_address(host: &str, port: u16) -> Option<String> {
     let name = match host.rsplit_once(':') {
@@ -211,11 +199,5 @@ mod tests {
         assert_eq!(address("[::1]:5000").as_deref(), Some("http://[::1]:5001/"));
         assert_eq!(address("x\"onload=y"), None);
         assert_eq!(address(""), None);
-    }
-
-    #[test]
-    fn a_message_becomes_a_sentence() {
-        assert_eq!(sentence("the key is empty"), "The key is empty.");
-        assert_eq!(sentence(""), ".");
     }
 }

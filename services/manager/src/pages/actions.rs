@@ -3,22 +3,23 @@
 use http::{Request, Response, StatusCode};
 use kit::body::{Body, Incoming};
 use kit::reply;
-use kit::session::SessionId;
+use kit::words::sentence;
 
+use super::Notice;
 use super::form::Form;
+use super::login::{self, Sent};
 use super::overview::{self, Typed};
-use super::{Notice, login};
 use crate::api::{self, WishError};
 use crate::bucket::Bucket;
 use crate::caches;
 use crate::manager::Manager;
 use crate::photos;
 use crate::reconcile::chain;
-use crate::wish::Wish;
+use crate::wish::{LARGEST_CACHE, Wish};
 
 /// Says something on the overview, after the form.
-fn done<B>(manager: &Manager<B>, session: &SessionId, text: impl Into<String>) -> Response<Body> {
-    manager.pages.say_next(session, Notice::good(text));
+fn done<B>(manager: &Manager<B>, sent: &Sent, text: impl Into<String>) -> Response<Body> {
+    manager.pages.say_next(&sent.session, Notice::good(text));
     reply::redirect("/")
 }
 
@@ -27,18 +28,14 @@ pub(super) async fn size<B: Bucket>(
     manager: &Manager<B>,
     request: Request<Incoming>,
 ) -> Response<Body> {
-    let (session, form) = match login::checked(manager, request).await {
-        Ok(checked) => checked,
+    let sent = match login::checked(manager, request).await {
+        Ok(sent) => sent,
         Err(answer) => return answer,
     };
-    let outcome = resize(manager, &form).await;
+    let outcome = resize(manager, &sent.form).await;
     match outcome {
-        Ok(to) => done(
-            manager,
-            &session,
-            format!("The pool goes to {}.", nodes(to)),
-        ),
-        Err(error) => refused(manager, &session, &error, Typed::default()).await,
+        Ok(to) => done(manager, &sent, format!("The pool goes to {}.", nodes(to))),
+        Err(error) => refused(manager, &sent, &error, Typed::default()).await,
     }
 }
 
@@ -62,13 +59,13 @@ pub(super) async fn configuration<B: Bucket>(
     manager: &Manager<B>,
     request: Request<Incoming>,
 ) -> Response<Body> {
-    let (session, form) = match login::checked(manager, request).await {
-        Ok(checked) => checked,
+    let sent = match login::checked(manager, request).await {
+        Ok(sent) => sent,
         Err(answer) => return answer,
     };
     let pairs = [
-        ("cacheSize", form.field("cacheSize")),
-        ("policy", form.field("policy")),
+        ("cacheSize", sent.form.field("cacheSize")),
+        ("policy", sent.form.field("policy")),
     ];
     let granted = match Wish::from_pairs(pairs) {
         Ok(wish) => api::grant(manager, &wish, None).await,
@@ -77,17 +74,19 @@ pub(super) async fn configuration<B: Bucket>(
     match granted {
         Ok(()) => done(
             manager,
-            &session,
+            &sent,
             "All nodes have the new capacity and policy.",
         ),
         Err(error) => {
             let typed = Typed {
-                capacity: Some(form.field("cacheSize").to_owned()),
-                policy: Some(form.field("policy").to_owned()),
-                capacity_problem: Some(api::wish_message(&error)),
+                capacity: Some(sent.form.field("cacheSize").to_owned()),
+                policy: Some(sent.form.field("policy").to_owned()),
+                capacity_problem: Wish::from_pairs([pairs[0]])
+                    .is_err()
+                    .then(|| format!("Give a whole number from 1 to {LARGEST_CACHE}.")),
                 ..Typed::default()
             };
-            refused(manager, &session, &error, typed).await
+            refused(manager, &sent, &error, typed).await
         }
     }
 }
@@ -97,16 +96,16 @@ pub(super) async fn clear<B: Bucket>(
     manager: &Manager<B>,
     request: Request<Incoming>,
 ) -> Response<Body> {
-    let (session, _) = match login::checked(manager, request).await {
-        Ok(checked) => checked,
+    let sent = match login::checked(manager, request).await {
+        Ok(sent) => sent,
         Err(answer) => return answer,
     };
     match caches::clear(&manager.keeper, &manager.nodes).await {
-        Ok(()) => done(manager, &session, "All caches are empty."),
+        Ok(()) => done(manager, &sent, "All caches are empty."),
         Err(error) => {
             tracing::warn!(error = chain(&error), "clearing the caches");
             let text = format!("Not every cache could be cleared: {error}. Clear again.");
-            unavailable(manager, &session, text).await
+            unavailable(manager, &sent, text).await
         }
     }
 }
@@ -116,56 +115,57 @@ pub(super) async fn delete<B: Bucket>(
     manager: &Manager<B>,
     request: Request<Incoming>,
 ) -> Response<Body> {
-    let (session, form) = match login::checked(manager, request).await {
-        Ok(checked) => checked,
+    let sent = match login::checked(manager, request).await {
+        Ok(sent) => sent,
         Err(answer) => return answer,
     };
     let name = &manager.settings.deployment;
-    if form.field("name") != name {
+    if sent.form.field("name") != name {
         let typed = Typed {
-            name: Some(form.field("name").to_owned()),
+            name: Some(sent.form.field("name").to_owned()),
             name_problem: Some(format!(
                 "Nothing was deleted: type {name} to delete all data."
             )),
             ..Typed::default()
         };
-        return overview::show(manager, &session, StatusCode::BAD_REQUEST, None, typed).await;
+        let status = StatusCode::BAD_REQUEST;
+        return shown(manager, &sent, status, None, typed).await;
     }
     match photos::delete_all(&manager.keeper, &manager.nodes, &manager.bucket).await {
-        Ok(()) => done(manager, &session, "All photos are deleted."),
+        Ok(()) => done(manager, &sent, "All photos are deleted."),
         Err(error) => {
             tracing::warn!(error = chain(&error), "deleting all photos");
             let text = api::deletion_failure(&error);
-            unavailable(manager, &session, text).await
+            unavailable(manager, &sent, text).await
         }
     }
 }
 
 /// The overview, with what could not be done now.
-async fn unavailable<B: Bucket>(
-    manager: &Manager<B>,
-    session: &SessionId,
-    text: String,
-) -> Response<Body> {
+async fn unavailable<B: Bucket>(manager: &Manager<B>, sent: &Sent, text: String) -> Response<Body> {
     let status = StatusCode::SERVICE_UNAVAILABLE;
-    overview::show(
-        manager,
-        session,
-        status,
-        Some(Notice::bad(text)),
-        Typed::default(),
-    )
-    .await
+    let notice = Some(Notice::bad(text));
+    shown(manager, sent, status, notice, Typed::default()).await
 }
 
 async fn refused<B: Bucket>(
     manager: &Manager<B>,
-    session: &SessionId,
+    sent: &Sent,
     error: &WishError,
     typed: Typed,
 ) -> Response<Body> {
     // What belongs to a field is said there.
     let is_said = typed.capacity_problem.is_some();
-    let notice = (!is_said).then(|| Notice::bad(api::wish_message(error)));
-    overview::show(manager, session, api::wish_status(error), notice, typed).await
+    let notice = (!is_said).then(|| Notice::bad(sentence(&api::wish_message(error))));
+    shown(manager, sent, api::wish_status(error), notice, typed).await
+}
+
+async fn shown<B: Bucket>(
+    manager: &Manager<B>,
+    sent: &Sent,
+    status: StatusCode,
+    notice: Option<Notice>,
+    typed: Typed,
+) -> Response<Body> {
+    overview::show(manager, &sent.headers, &sent.session, status, notice, typed).await
 }

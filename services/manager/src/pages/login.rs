@@ -8,6 +8,7 @@ use http::header::{HeaderValue, SET_COOKIE};
 use http::{HeaderMap, Request, Response, StatusCode};
 use kit::body::{Body, Incoming};
 use kit::session::SessionId;
+use kit::words::sentence;
 use kit::{csrf, reply};
 use serde_json::json;
 use subtle::ConstantTimeEq;
@@ -69,15 +70,19 @@ pub(super) async fn signed_in<B>(
     {
         Ok(true) => Ok(session),
         Ok(false) => Err(reply::redirect("/login")),
-        Err(error) => Err(database(manager, &error)),
+        Err(error) => Err(database(manager, headers, &error)),
     }
 }
 
-fn database<B>(manager: &Manager<B>, error: &catalog::Error) -> Response<Body> {
+fn database<B>(
+    manager: &Manager<B>,
+    headers: &HeaderMap,
+    error: &catalog::Error,
+) -> Response<Body> {
     tracing::warn!(error = chain(error), "looking after sessions");
     manager
         .pages
-        .problem(StatusCode::SERVICE_UNAVAILABLE, DATABASE)
+        .problem(headers, StatusCode::SERVICE_UNAVAILABLE, DATABASE)
 }
 
 /// The login page, for those who have not logged in.
@@ -122,7 +127,9 @@ pub(super) async fn log_in<B>(manager: &Manager<B>, request: Request<Incoming>) 
     let headers = head.headers;
     let fields = match Form::read(body).await {
         Ok(fields) => fields,
-        Err((status, message)) => return manager.pages.problem(status, &message),
+        Err((status, message)) => {
+            return manager.pages.problem(&headers, status, &sentence(&message));
+        }
     };
     let pages = &manager.pages;
     let visitor = pages.sessions.read(&headers);
@@ -149,7 +156,7 @@ pub(super) async fn log_in<B>(manager: &Manager<B>, request: Request<Incoming>) 
         .open_session(begun.id.as_str(), SESSION_LIFETIME);
     match opened.await {
         Ok(()) => redirect_with_cookie("/", begun.cookie),
-        Err(error) => database(manager, &error),
+        Err(error) => database(manager, &headers, &error),
     }
 }
 
@@ -166,18 +173,18 @@ fn wait_first<B>(manager: &Manager<B>, headers: &HeaderMap, wait: Duration) -> R
 
 /// Ends the session.
 pub(super) async fn log_out<B>(manager: &Manager<B>, request: Request<Incoming>) -> Response<Body> {
-    let (session, _) = match checked(manager, request).await {
-        Ok(checked) => checked,
+    let sent = match checked(manager, request).await {
+        Ok(sent) => sent,
         Err(answer) => return answer,
     };
     match manager
         .keeper
         .catalog()
-        .close_session(session.as_str())
+        .close_session(sent.session.as_str())
         .await
     {
         Ok(()) => redirect_with_cookie("/login", manager.pages.sessions.end()),
-        Err(error) => database(manager, &error),
+        Err(error) => database(manager, &sent.headers, &error),
     }
 }
 
@@ -187,28 +194,41 @@ fn redirect_with_cookie(location: &str, cookie: HeaderValue) -> Response<Body> {
     response
 }
 
-/// A form of ours, from somebody who has logged in.
+/// A form of ours, sent by somebody who has logged in.
+pub(super) struct Sent {
+    pub(super) headers: HeaderMap,
+    pub(super) session: SessionId,
+    pub(super) form: Form,
+}
+
+/// Reads a form of ours.
 ///
 /// # Errors
 /// The answer for everybody else.
 pub(super) async fn checked<B>(
     manager: &Manager<B>,
     request: Request<Incoming>,
-) -> Result<(SessionId, Form), Response<Body>> {
+) -> Result<Sent, Response<Body>> {
     let (head, body) = request.into_parts();
-    let session = signed_in(manager, &head.headers).await?;
+    let headers = head.headers;
+    let session = signed_in(manager, &headers).await?;
     let pages = &manager.pages;
     let form = Form::read(body)
         .await
-        .map_err(|(status, message)| pages.problem(status, &message))?;
+        .map_err(|(status, message)| pages.problem(&headers, status, &sentence(&message)))?;
     if form.is_ours(&pages.key, &session) {
-        return Ok((session, form));
+        return Ok(Sent {
+            headers,
+            session,
+            form,
+        });
     }
     pages.say_next(
         &session,
         Notice::bad("The form was too old; nothing was changed. Do it again here."),
     );
     Err(pages.problem(
+        &headers,
         StatusCode::FORBIDDEN,
         "This form was not made by this page for you, or is too old. Nothing was changed.",
     ))

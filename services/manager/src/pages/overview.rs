@@ -5,7 +5,7 @@ use http::{HeaderMap, Response, StatusCode};
 use kit::body::Body;
 use kit::pool::Statistics;
 use kit::session::SessionId;
-use kit::words::{grouped, size};
+use kit::words::{grouped, sentence, size};
 use kit::{csrf, reply};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -33,7 +33,7 @@ pub(super) async fn page<B: Bucket>(manager: &Manager<B>, headers: &HeaderMap) -
     match login::signed_in(manager, headers).await {
         Ok(session) => {
             let notice = manager.pages.take_notice(&session);
-            show_to(
+            show(
                 manager,
                 headers,
                 &session,
@@ -64,18 +64,8 @@ pub(super) async fn fragment<B: Bucket>(
     }
 }
 
-/// The overview again, after a form that was refused.
+/// The overview, also after a form that was refused.
 pub(super) async fn show<B: Bucket>(
-    manager: &Manager<B>,
-    session: &SessionId,
-    status: StatusCode,
-    notice: Option<Notice>,
-    typed: Typed,
-) -> Response<Body> {
-    show_to(manager, &HeaderMap::new(), session, status, notice, typed).await
-}
-
-async fn show_to<B: Bucket>(
     manager: &Manager<B>,
     headers: &HeaderMap,
     session: &SessionId,
@@ -182,7 +172,7 @@ fn shown(
         headline: headline(state, serving, is_moving),
         tone: if is_moving { "busy" } else { "good" },
         is_moving,
-        hold: hold.filter(|_| is_moving),
+        hold: hold.filter(|_| is_moving).map(|hold| sentence(&hold)),
         epoch: pool.epoch,
         photos: totals.map(|totals| grouped(totals.photos)),
         photo_bytes: totals.map(|totals| size(totals.bytes)),

@@ -8,7 +8,7 @@ use manager::cloud::CloudError;
 
 use crate::world::{World, until};
 
-fn no_room() -> CloudError {
+pub(crate) fn no_room() -> CloudError {
     CloudError::NoRoom {
         code: "InsufficientInstanceCapacity".to_owned(),
         message: "no room in this zone".to_owned(),
