@@ -66,8 +66,11 @@ impl Browser {
                 self.keep_picture(&name).await;
                 let wide = self.run(TOO_WIDE).await;
                 assert_eq!(wide, json!([]), "{name}: wider than the window");
-                let wrong = self.run(RUN_AXE).await;
-                assert_eq!(wrong, json!([]), "{name}: axe objects: {wrong:#}");
+                // Two of four have both sizes and all colours.
+                if is_dark == (view.width == VIEWS[0].width) {
+                    let wrong = self.run(RUN_AXE).await;
+                    assert_eq!(wrong, json!([]), "{name}: axe objects: {wrong:#}");
+                }
             }
         }
         self.set_view(VIEWS[0], false).await;

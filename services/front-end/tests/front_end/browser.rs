@@ -5,10 +5,10 @@ use std::path::PathBuf;
 
 use browser::{Browser, key};
 use bytes::Bytes;
-use catalog::test_support::{PostgresServer, seed_photos};
+use catalog::test_support::seed_photos;
 use tempfile::TempDir;
 
-use crate::stage::{GIF, Options, Stage, encoded};
+use crate::stage::{GIF, Stage, encoded};
 
 const LONG: &str = "a-key-without-any-space-that-goes-on-and-on-";
 const HOSTILE: &str = "<script>alert(\"x\")</script> '&\u{202e}gnp.📷";
@@ -260,13 +260,7 @@ async fn long_and_strange_keys_stay_in_their_place() {
 
 #[tokio::test]
 async fn what_is_away_is_told_and_looked_for_again() {
-    let mut server = PostgresServer::start();
-    let database = Some(server.create_database().await);
-    let stage = Stage::with(Options {
-        database,
-        ..Options::default()
-    })
-    .await;
+    let (mut server, stage) = Stage::with_own_server().await;
     stage.stored("kept", picture(4, "kept").as_bytes()).await;
     stage.stored("lost", picture(5, "lost").as_bytes()).await;
     let browser = opened(&stage, "/missing").await;

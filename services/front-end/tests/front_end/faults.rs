@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use catalog::DatabaseSettings;
-use catalog::test_support::{self, PostgresServer};
+use catalog::test_support;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
@@ -156,13 +156,7 @@ async fn a_resize_under_load_fails_no_request() {
 
 #[tokio::test]
 async fn a_stopped_database_is_told_and_cached_photos_are_served() {
-    let mut server = PostgresServer::start();
-    let database = Some(server.create_database().await);
-    let stage = Stage::with(Options {
-        database,
-        ..Options::default()
-    })
-    .await;
+    let (mut server, stage) = Stage::with_own_server().await;
     stage.stored("cached", GIF).await;
     stage.stored("other", GIF).await;
     stage.read("cached").await.content();

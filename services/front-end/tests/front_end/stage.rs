@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use catalog::test_support::PostgresServer;
 use catalog::{Catalog, DatabaseSettings, test_support};
 use front_end::settings::{FrontEnd, Manager, Secrets, Settings};
 use http::{HeaderMap, Method, Request, StatusCode};
@@ -109,6 +110,17 @@ pub(crate) fn instance(name: &str) -> Instance {
 impl Stage {
     pub(crate) async fn new() -> Self {
         Self::with(Options::default()).await
+    }
+
+    /// With a database server of its own, which the test may stop.
+    pub(crate) async fn with_own_server() -> (PostgresServer, Self) {
+        let server = PostgresServer::start();
+        let database = Some(server.create_database().await);
+        let options = Options {
+            database,
+            ..Options::default()
+        };
+        (server, Self::with(options).await)
     }
 
     pub(crate) async fn with(options: Options) -> Self {
