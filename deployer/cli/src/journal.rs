@@ -2,9 +2,9 @@
 //! a help and never the truth, which is in the tags; everything works with it deleted.
 
 use std::fs::{File, OpenOptions};
-use std::io::{Read, Seek, Write};
+use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Mutex;
 
 use deployer_aws::TargetKind;
@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::failure::Failure;
 use crate::home::Home;
+use crate::lock::Lock;
 
 /// Where a deployment was made.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -62,8 +63,12 @@ impl Record {
         let text =
             serde_json::to_vec_pretty(self).map_err(Failure::here("writing down where it is"))?;
         let next = path.with_extension("json.next");
-        std::fs::write(&next, text).map_err(failed())?;
-        std::fs::rename(&next, &path).map_err(failed())
+        let written = std::fs::write(&next, text).and_then(|()| std::fs::rename(&next, &path));
+        if written.is_err() {
+            // What is there of it takes room on a disk that has none.
+            let _ = std::fs::remove_file(&next);
+        }
+        written.map_err(failed())
     }
 
     /// Forgets a deployment that is gone.
@@ -71,16 +76,12 @@ impl Record {
         // What cannot be removed is only a help and does no harm.
         let _ = std::fs::remove_file(Record::path(home, name));
         let _ = std::fs::remove_file(journal_path(home, name));
-        let _ = std::fs::remove_file(lock_path(home, name));
+        let _ = std::fs::remove_file(Lock::path(home, name));
     }
 }
 
 fn journal_path(home: &Home, name: &DeploymentName) -> PathBuf {
     home.deployments().join(format!("{name}.journal"))
-}
-
-fn lock_path(home: &Home, name: &DeploymentName) -> PathBuf {
-    home.deployments().join(format!("{name}.lock"))
 }
 
 /// The intents and ends of steps, a line each, on disk before a step begins.
@@ -128,66 +129,5 @@ impl Journal {
         if let Ok(mut file) = self.0.lock() {
             let _ = file.write_all(&text).and_then(|()| file.sync_data());
         }
-    }
-}
-
-/// Held while a command changes a deployment, so that no second one does.
-#[derive(Debug)]
-pub(crate) struct Lock(#[allow(dead_code)] File);
-
-impl Lock {
-    pub(crate) fn take(home: &Home, name: &DeploymentName, doing: &str) -> Result<Lock, Failure> {
-        std::fs::create_dir_all(home.deployments())
-            .map_err(Failure::here("making the lock's folder"))?;
-        Lock::take_at(&lock_path(home, name), name, doing)
-    }
-
-    fn take_at(path: &Path, name: &DeploymentName, doing: &str) -> Result<Lock, Failure> {
-        let failed = || Failure::here::<std::io::Error>(format!("locking {}", path.display()));
-        let opened = OpenOptions::new()
-            .create(true)
-            .read(true)
-            .write(true)
-            .truncate(false)
-            .open(path);
-        let mut file = opened.map_err(failed())?;
-        if file.try_lock().is_err() {
-            let mut holder = String::new();
-            let _ = file.read_to_string(&mut holder);
-            return Err(Failure::Refused {
-                what: format!(
-                    "{name} is being changed by another command: {}",
-                    holder.trim()
-                ),
-                hint: "wait until it has ended".to_owned(),
-            });
-        }
-        let text = format!("{doing}, process {}\n", std::process::id());
-        file.set_len(0)
-            .and_then(|()| file.rewind())
-            .map_err(failed())?;
-        file.write_all(text.as_bytes()).map_err(failed())?;
-        Ok(Lock(file))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-
-    #[test]
-    fn a_second_command_is_told_who_holds_the_lock() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("lock");
-        let name: DeploymentName = "elastic-cache".parse().unwrap();
-        let held = Lock::take_at(&path, &name, "up").unwrap();
-        let refused = Lock::take_at(&path, &name, "down").unwrap_err().to_string();
-        assert!(
-            refused.contains(&format!("up, process {}", std::process::id())),
-            "{refused}"
-        );
-        drop(held);
-        assert!(Lock::take_at(&path, &name, "down").is_ok());
     }
 }

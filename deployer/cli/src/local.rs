@@ -15,6 +15,7 @@ use serde::Deserialize;
 
 use crate::failure::Failure;
 use crate::home::Home;
+use crate::lock::{AtWork, Starting};
 
 /// How long localcloud may take to come up: it starts instances and databases anew after a reboot.
 const START_DEADLINE: Duration = Duration::from_secs(30);
@@ -74,8 +75,10 @@ impl Localcloud {
         }
         home.make()?;
         let folder = home.localcloud();
-        std::fs::create_dir_all(&folder)
-            .map_err(Failure::here(format!("making {}", folder.display())))?;
+        let _starting = Starting::begin(&folder).await?;
+        if let Some(running) = Localcloud::running(home).await {
+            return Ok(running);
+        }
         let log = folder.join(LOG);
         let mut child = spawn(&programs.join("localcloud"), &folder, &log)?;
         let begun = Instant::now();
@@ -129,10 +132,17 @@ impl Localcloud {
         }
     }
 
-    /// Ends it if nothing is left in it, and waits until its process is gone. It stays, and the
-    /// answer is `false`, while something is left.
-    pub(crate) async fn end_if_empty(&self, home: &Home) -> Result<bool, Failure> {
+    /// Ends it if nothing is left in it and no other command is at work, and waits until its process
+    /// is gone. Otherwise it stays, and the answer is `false`.
+    pub(crate) async fn end_if_empty(
+        &self,
+        home: &Home,
+        at_work: &AtWork,
+    ) -> Result<bool, Failure> {
         let Localcloud(at) = self;
+        if !at_work.is_alone() {
+            return Ok(false);
+        }
         let url = format!("{}/_localcloud/shutdown?if-empty", at.endpoint);
         let bearer = format!("Bearer {}", at.secret_access_key);
         let (status, _) = request("POST", &url, Some(&bearer))

@@ -9,6 +9,7 @@ mod interrupt;
 mod invocation;
 mod journal;
 mod local;
+mod lock;
 mod outputs;
 mod programs;
 mod report;

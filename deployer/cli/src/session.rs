@@ -10,6 +10,7 @@ use crate::failure::Failure;
 use crate::home::Home;
 use crate::journal::Record;
 use crate::local::Localcloud;
+use crate::lock::AtWork;
 
 /// AWS's certificates of RDS, in no system's store. From
 /// <https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem>.
@@ -55,13 +56,13 @@ impl Session {
         Ok(Session { account, local })
     }
 
-    /// Takes localcloud away again if nothing is left in it.
-    pub(crate) async fn close(self, home: &Home) -> Result<(), Failure> {
+    /// Takes localcloud away again if nothing is left in it and nobody else is at work in it.
+    pub(crate) async fn close(self, home: &Home, at_work: &AtWork) -> Result<(), Failure> {
         let Session { account, local } = self;
         // Its open connections would be waited for.
         drop(account);
         match local {
-            Some(local) => local.end_if_empty(home).await.map(drop),
+            Some(local) => local.end_if_empty(home, at_work).await.map(drop),
             None => Ok(()),
         }
     }

@@ -18,7 +18,8 @@ use crate::failure::{Exit, Failure};
 use crate::home::Home;
 use crate::interrupt;
 use crate::invocation::invocation;
-use crate::journal::{Lock, Record};
+use crate::journal::Record;
+use crate::lock::{AtWork, Lock};
 use crate::report::{Event, Line, Report, counted, reader};
 use crate::session::{Found, Session, find, whereabouts};
 
@@ -26,15 +27,17 @@ pub(super) async fn down(given: &arguments::Down) -> Result<Exit, Failure> {
     let home = Home::find()?;
     let stop = interrupt::listen()?;
     let report = reader(given.json);
+    let at_work = AtWork::begin(&home).await?;
+    // Before the look: what an `up` has begun to make may not be there yet.
+    let _lock = Lock::take(&home, &given.name, "down")?;
     let Some(Found {
         session,
         scope,
         inventory,
     }) = find(&home, &given.name, &given.whereabouts).await?
     else {
-        return nothing_there(&home, given, &*report).await;
+        return nothing_there(&home, &at_work, given, &*report).await;
     };
-    let _lock = Lock::take(&home, &given.name, "down")?;
     let photos = count_photos(&session.account, &inventory).await?;
     if !given.json {
         eprint!("{}", what_goes(&scope, &inventory, photos));
@@ -50,17 +53,19 @@ pub(super) async fn down(given: &arguments::Down) -> Result<Exit, Failure> {
     let quiet = session.account.target.pace.quiet;
     let verdict = tear_down(&session.account, &scope, quiet, stop, &observer).await;
     report.event(&Event::Finished);
-    conclude(verdict, given, &home, session, begun.elapsed(), &scope).await
+    let took = begun.elapsed();
+    conclude(verdict, given, &home, &at_work, session, took, &scope).await
 }
 
 /// Nothing of it anywhere. What is remembered of it goes too.
 async fn nothing_there(
     home: &Home,
+    at_work: &AtWork,
     given: &arguments::Down,
     report: &dyn Report,
 ) -> Result<Exit, Failure> {
     for session in whereabouts(home, &given.name, &given.whereabouts).await? {
-        session.close(home).await?;
+        session.close(home, at_work).await?;
     }
     Record::forget(home, &given.name);
     home.remove_if_empty();
@@ -121,6 +126,7 @@ async fn conclude(
     verdict: Verdict,
     given: &arguments::Down,
     home: &Home,
+    at_work: &AtWork,
     session: Session,
     took: Duration,
     scope: &Scope,
@@ -129,7 +135,7 @@ async fn conclude(
     match verdict {
         Verdict::Zero => {
             Record::forget(home, &given.name);
-            session.close(home).await?;
+            session.close(home, at_work).await?;
             home.remove_if_empty();
             let text = format!(
                 "ZERO: nothing of {} is left in {} ({:.1} s, two empty listings).",

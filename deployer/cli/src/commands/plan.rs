@@ -6,6 +6,7 @@ use super::prepare::{self, prepare};
 use crate::arguments;
 use crate::failure::{Exit, Failure};
 use crate::home::Home;
+use crate::lock::AtWork;
 use crate::programs;
 use crate::report::{counted, lines, plan_text, reader};
 use crate::session::Session;
@@ -15,11 +16,12 @@ pub(super) async fn plan(given: &arguments::Plan) -> Result<Exit, Failure> {
     let home = Home::find()?;
     let folder = programs::build(&*reader(given.json)).await?;
     let built = programs::inspect(&folder, given.place.target.into()).await?;
+    let at_work = AtWork::begin(&home).await?;
     let session =
         Session::open(&home, given.place.target.into(), &blueprint.region, &folder).await?;
     let prepared = prepare(&session, &blueprint, &built).await;
     // A localcloud that was started to look into it goes again.
-    session.close(&home).await?;
+    session.close(&home, &at_work).await?;
     home.remove_if_empty();
     let plan = prepared?.plan;
     if given.json {

@@ -19,7 +19,8 @@ use crate::failure::{Exit, Failure};
 use crate::home::Home;
 use crate::interrupt;
 use crate::invocation::invocation;
-use crate::journal::{Journal, Lock, Record};
+use crate::journal::{Journal, Record};
+use crate::lock::{AtWork, Lock};
 use crate::programs;
 use crate::report::{Event, Report, counted, lines, plan_text, reader};
 use crate::session::Session;
@@ -56,7 +57,7 @@ async fn go_up(
     report.event(&Event::Finished);
     let begun = Instant::now();
     let built = programs::inspect(&folder, given.place.target.into()).await?;
-    home.make()?;
+    let _at_work = AtWork::begin(home).await?;
     let _lock = Lock::take(home, &blueprint.name, "up")?;
     let session =
         Session::open(home, given.place.target.into(), &blueprint.region, &folder).await?;
