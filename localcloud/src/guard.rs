@@ -1,7 +1,8 @@
 //! `localcloud guard`: runs one program that must not outlive localcloud.
 //!
-//! It reads a pipe from localcloud. When the pipe closes, because localcloud stopped or died, the
-//! program gets its signal, then a deadline, then SIGKILL, with all that descends from it.
+//! It reads a pipe from localcloud. When the pipe closes, because localcloud stopped or died, or when
+//! it is told to end itself, the program gets its signal, then a deadline, then SIGKILL, with all that
+//! descends from it.
 
 use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
@@ -17,6 +18,7 @@ use nix::unistd::{Pid, setsid};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::unix::pipe;
 use tokio::process::Command;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::Instant;
 
 use crate::process;
@@ -85,6 +87,7 @@ pub struct GuardArguments {
 pub async fn run(arguments: &GuardArguments) -> io::Result<ExitCode> {
     let lifeline = lifeline()?;
     become_root_of_descendants()?;
+    let mut terminate = signal(SignalKind::terminate())?;
     let Some((program, rest)) = arguments.program.split_first() else {
         return Err(io::Error::other("there is no program to run"));
     };
@@ -97,7 +100,10 @@ pub async fn run(arguments: &GuardArguments) -> io::Result<ExitCode> {
     let pid = child.id().and_then(|pid| i32::try_from(pid).ok());
     let status = tokio::select! {
         status = child.wait() => status?,
-        () = closed(lifeline) => {
+        () = async {
+            // `pkill localcloud` means the guards too: what they guard must not be left behind.
+            tokio::select! { () = closed(lifeline) => {}, _ = terminate.recv() => {} }
+        } => {
             if let Some(pid) = pid {
                 let _ = kill(Pid::from_raw(pid), arguments.stop_signal);
             }

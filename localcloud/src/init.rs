@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
+use nix::sys::signal::Signal;
 use nix::sys::wait::WaitStatus;
 use nix::unistd::Pid;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
@@ -22,10 +23,10 @@ use tokio::net::unix::pipe;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::Instant;
 
-use crate::guard;
+use crate::{guard, process};
 use boot::Boot;
 use console::Console;
-use unit::Service;
+use unit::{INVOCATION, Service};
 
 /// Exit code of an init whose instance powered itself off, so that localcloud can tell.
 pub const POWERED_OFF: u8 = 100;
@@ -161,6 +162,7 @@ impl Instance {
     fn start(&mut self, mut service: Service) {
         self.console.note(&format!("starts {}", service.name));
         service.started_at = Some(Instant::now());
+        service.invocation = uuid::Uuid::new_v4().simple().to_string();
         let command = service.command(&self.root);
         self.spawn(command, Child::Service(service));
     }
@@ -198,6 +200,7 @@ impl Instance {
                     self.console
                         .note(&format!("{} {}", service.name, describe(status)));
                     let clean = matches!(status, WaitStatus::Exited(_, 0));
+                    kill_rest(&service);
                     self.plan_restart(service, clean);
                 }
                 // An orphan, taken in when its parent ended.
@@ -238,6 +241,21 @@ impl Instance {
         self.children.clear();
         self.console.copy_what_is_there();
         self.console.note(&format!("instance {} is off", self.id));
+    }
+}
+
+/// Kills what a service that has ended left behind, as systemd does: started again beside it, the
+/// service would find its ports taken. One process may start another while this looks.
+fn kill_rest(service: &Service) {
+    const MOST_LOOKS: usize = 100;
+    let mark = format!("{INVOCATION}={}", service.invocation).into_bytes();
+    for _ in 0..MOST_LOOKS {
+        let rest = process::with_environment(|entry| entry == mark);
+        if rest.is_empty() {
+            return;
+        }
+        process::signal_all(&rest, Signal::SIGKILL);
+        std::thread::sleep(Duration::from_millis(5));
     }
 }
 

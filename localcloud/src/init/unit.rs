@@ -8,6 +8,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+/// What systemd calls one run of a service in its environment, and that of all it starts.
+/// <https://www.freedesktop.org/software/systemd/man/latest/systemd.exec.html#%24INVOCATION_ID>
+pub(super) const INVOCATION: &str = "INVOCATION_ID";
 const WANTS: &str = "etc/systemd/system/multi-user.target.wants";
 /// systemd's own RestartSec, and how far the delay grows when a service fails at once each time.
 const FIRST_DELAY: Duration = Duration::from_millis(100);
@@ -34,6 +37,8 @@ pub(super) struct Service {
     first_delay: Duration,
     delay: Duration,
     pub(super) started_at: Option<Instant>,
+    /// Of its present run.
+    pub(super) invocation: String,
 }
 
 impl Service {
@@ -45,6 +50,7 @@ impl Service {
         command
             .args(words)
             .envs(self.environment.iter().cloned())
+            .env(INVOCATION, &self.invocation)
             .current_dir(inside(root, self.folder.as_deref().unwrap_or("/")));
         command
     }
@@ -139,6 +145,7 @@ fn parse(name: &str, text: &str) -> Result<Service, String> {
         first_delay: FIRST_DELAY,
         delay: FIRST_DELAY,
         started_at: None,
+        invocation: String::new(),
     };
     let mut section = "";
     let joined = text.replace("\\\n", " ");

@@ -166,13 +166,17 @@ async fn stopping_ends_even_processes_that_ran_away() {
 async fn a_service_that_is_killed_starts_again() {
     let mut cloud = Cloud::real().await;
     let id = cloud.launch(&with_service()).await;
-    let service = service_processes(&cloud, &id).await.pop().unwrap();
-    kill(&service);
+    let pids = service_processes(&cloud, &id).await;
+    kill(&pids[2]);
     let starts = cloud.root_of(&id).join("var/starts");
     eventually("a second start", || {
         std::fs::read_to_string(&starts).is_ok_and(|text| text.lines().count() >= 2)
     })
     .await;
+    assert!(
+        !is_alive(&pids[0]),
+        "what it had started is there beside the new one"
+    );
     cloud.stop().await;
 }
 

@@ -256,30 +256,37 @@ fn init_is_not_for_people() {
 }
 
 #[tokio::test]
-async fn a_guarded_program_ends_with_its_pipe() {
-    let mut child = localcloud::guard::command(
-        INIT_PROGRAM.as_ref(),
-        "sleep",
-        // Not SIGINT: a shell starts what runs in the background with that one ignored.
-        nix::sys::signal::Signal::SIGTERM,
-        std::time::Duration::from_secs(5),
-        None,
-    )
-    .arg("1004")
-    .spawn()
-    .unwrap();
-    let guard = child.id().unwrap().to_string();
-    let children = format!("/proc/{guard}/task/{guard}/children");
-    let mut sleeping = String::new();
-    eventually("the program to start", || {
-        sleeping = std::fs::read_to_string(&children).unwrap_or_default();
-        !sleeping.trim().is_empty()
-    })
-    .await;
-    drop(child.stdin.take());
-    let status = child.wait().await.unwrap();
-    assert_eq!(status.code(), Some(128 + 15));
-    assert!(!is_alive(&sleeping));
+async fn a_guarded_program_ends_with_its_pipe_and_with_its_guard() {
+    for told_by_signal in [false, true] {
+        let mut child = localcloud::guard::command(
+            INIT_PROGRAM.as_ref(),
+            "sleep",
+            // Not SIGINT: a shell starts what runs in the background with that one ignored.
+            nix::sys::signal::Signal::SIGTERM,
+            std::time::Duration::from_secs(5),
+            None,
+        )
+        .arg("1004")
+        .spawn()
+        .unwrap();
+        let guard = child.id().unwrap();
+        let children = format!("/proc/{guard}/task/{guard}/children");
+        let mut sleeping = String::new();
+        eventually("the program to start", || {
+            sleeping = std::fs::read_to_string(&children).unwrap_or_default();
+            !sleeping.trim().is_empty()
+        })
+        .await;
+        if told_by_signal {
+            let guard = nix::unistd::Pid::from_raw(i32::try_from(guard).unwrap());
+            nix::sys::signal::kill(guard, nix::sys::signal::Signal::SIGTERM).unwrap();
+        } else {
+            drop(child.stdin.take());
+        }
+        let status = child.wait().await.unwrap();
+        assert_eq!(status.code(), Some(128 + 15));
+        assert!(!is_alive(&sleeping));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
