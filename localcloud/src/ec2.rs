@@ -207,14 +207,15 @@ impl Ec2 {
         })
     }
 
-    /// Changes a region in the name of localcloud itself.
-    fn update<T>(
-        &self,
-        region: &str,
-        change: impl FnOnce(&mut Region) -> T,
-    ) -> Result<T, ApiError> {
+    /// Writes down what has become of a machine or a copy; nothing when localcloud stops before it
+    /// can be.
+    async fn note<T>(&self, region: &str, mut change: impl FnMut(&mut Region) -> T) -> Option<T> {
+        let account = self.context.account();
         self.state
-            .change(|all| Ok(change(all.region_mut(self.context.account(), region))))
+            .note(&self.context.stopping, |all| {
+                change(all.region_mut(account, region))
+            })
+            .await
     }
 
     /// Waits until no other task works on an instance's machine, and keeps others off.

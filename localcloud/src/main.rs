@@ -1,5 +1,6 @@
 //! The program `localcloud`.
 
+use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -50,7 +51,12 @@ fn main() -> ExitCode {
     match done {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("localcloud: {}", with_causes(error.as_ref()));
+            // Not `eprintln!`, which panics where the log is on a full disk.
+            let _ = writeln!(
+                std::io::stderr(),
+                "localcloud: {}",
+                with_causes(error.as_ref())
+            );
             ExitCode::FAILURE
         }
     }
@@ -74,6 +80,9 @@ async fn serve(arguments: Serve) -> Outcome {
                 .unwrap_or_else(|_| "info,s3s=off".into()),
         )
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        // What cannot be logged, because the disk is full, would be told on the same stream and panic.
+        .log_internal_errors(false)
         .init();
     // Instances and clients together may have more connections open than the usual 1024.
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
@@ -92,7 +101,8 @@ async fn serve(arguments: Serve) -> Outcome {
         first_network: arguments.first_network,
     })
     .await?;
-    println!(
+    let _ = writeln!(
+        std::io::stdout(),
         "localcloud serves {} from {}",
         running.endpoint(),
         running.home().display()

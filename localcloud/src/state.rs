@@ -1,15 +1,29 @@
 //! State on disk: one JSON document per service, replaced whole and durably at each change.
+//!
+//! A little room is laid up beside them. On a full disk it is given up, so that what makes room, such
+//! as terminating an instance or deleting a bucket, can still be written down.
 
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio_util::sync::CancellationToken;
 
 use crate::wire::ApiError;
+
+/// How often it is tried to write down what could not be.
+const TRY_AGAIN: Duration = Duration::from_millis(500);
+/// How much room is laid up: several times what the documents take.
+const RESERVE: usize = 1 << 20;
+/// The file that takes it.
+const RESERVE_NAME: &str = "reserve";
+/// It is laid up again only where more than this is free.
+const PLENTY: u64 = 16 << 20;
 
 /// The folder in which the services keep their state.
 #[derive(Clone, Debug)]
@@ -62,6 +76,9 @@ impl StateFolder {
             path: path.clone(),
             source,
         })?;
+        if durable {
+            lay_up(&path);
+        }
         Ok(Self { path, durable })
     }
 
@@ -130,6 +147,30 @@ where
         Ok(answer)
     }
 
+    /// Writes down what has happened already and cannot be refused: as long as it cannot be saved, on
+    /// a full disk for example, it is tried again. Nothing when localcloud stops meanwhile.
+    pub async fn note<R>(
+        &self,
+        stopping: &CancellationToken,
+        mut change: impl FnMut(&mut T) -> R,
+    ) -> Option<R> {
+        let mut told = false;
+        loop {
+            match self.change(|value| Ok::<_, StateError>(change(value))) {
+                Ok(answer) => return Some(answer),
+                Err(error) if !told => {
+                    told = true;
+                    let error = &error as &dyn std::error::Error;
+                    tracing::error!(error, "cannot save the state yet");
+                }
+                Err(_) => {}
+            }
+            stopping
+                .run_until_cancelled(tokio::time::sleep(TRY_AGAIN))
+                .await?;
+        }
+    }
+
     fn save(&self, value: &T) -> Result<(), StateError> {
         let failed = |operation| {
             let path = self.path.clone();
@@ -142,7 +183,25 @@ where
         let bytes = serde_json::to_vec(value)
             .map_err(io::Error::from)
             .map_err(failed("encode"))?;
-        write_atomically(&self.path, &bytes, self.durable).map_err(failed("write"))
+        self.write(&bytes).map_err(failed("write"))
+    }
+
+    fn write(&self, bytes: &[u8]) -> io::Result<()> {
+        let written = write_atomically(&self.path, bytes, self.durable);
+        match (&written, self.path.parent()) {
+            (Err(error), Some(folder)) if is_out_of_room(error) => {
+                if fs::remove_file(folder.join(RESERVE_NAME)).is_err() {
+                    return written;
+                }
+                tracing::warn!("the disk is full; the last room is used");
+                write_atomically(&self.path, bytes, self.durable)
+            }
+            (Ok(()), Some(folder)) if self.durable => {
+                lay_up(folder);
+                written
+            }
+            _ => written,
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, T> {
@@ -157,20 +216,57 @@ where
 /// The file system refused.
 pub fn write_atomically(path: &Path, bytes: &[u8], durable: bool) -> io::Result<()> {
     let temporary = path.with_extension("tmp");
+    let written = write_new(&temporary, bytes, durable).and_then(|()| fs::rename(&temporary, path));
+    if written.is_err() {
+        // What is there of it would take room on a disk that has none.
+        let _ = fs::remove_file(&temporary);
+        return written;
+    }
+    match path.parent() {
+        Some(folder) if durable => File::open(folder)?.sync_all(),
+        _ => Ok(()),
+    }
+}
+
+fn write_new(path: &Path, bytes: &[u8], durable: bool) -> io::Result<()> {
     let mut file = fs::OpenOptions::new()
         .write(true)
         .create(true)
         .truncate(true)
         .mode(0o600)
-        .open(&temporary)?;
+        .open(path)?;
     file.write_all(bytes)?;
     if durable {
         file.sync_all()?;
     }
-    fs::rename(&temporary, path)?;
-    match path.parent() {
-        Some(folder) if durable => File::open(folder)?.sync_all(),
-        _ => Ok(()),
+    Ok(())
+}
+
+/// Whether something failed because the disk, or this user's share of it, is full.
+pub fn is_out_of_room(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);
+        if matches!(
+            kind,
+            Some(io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+        ) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
+/// Lays up the reserve if it is not there. A disk that is nearly full keeps what it has.
+fn lay_up(folder: &Path) {
+    let place = folder.join(RESERVE_NAME);
+    let has_plenty = || {
+        nix::sys::statvfs::statvfs(folder)
+            .is_ok_and(|disk| disk.blocks_available() * disk.fragment_size() > PLENTY)
+    };
+    if !place.exists() && has_plenty() && fs::write(&place, vec![0; RESERVE]).is_err() {
+        let _ = fs::remove_file(&place);
     }
 }
 
@@ -207,6 +303,40 @@ mod tests {
         });
         assert!(refused.is_err());
         assert!(document.read(Vec::is_empty));
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_saved_yet_is_noted_once_it_can() {
+        let dir = tempfile::tempdir().unwrap();
+        let document = folder(&dir).document::<Vec<u32>>("x").unwrap();
+        let stopping = CancellationToken::new();
+        // A folder where the new file would be written.
+        let in_the_way = dir.path().join("state/x.tmp");
+        fs::create_dir(&in_the_way).unwrap();
+        let noted = document.note(&stopping, |list| list.push(7));
+        let (noted, ()) = tokio::join!(noted, async {
+            tokio::task::yield_now().await;
+            assert!(document.read(Vec::is_empty));
+            fs::remove_dir(&in_the_way).unwrap();
+        });
+        assert_eq!(noted, Some(()));
+        assert_eq!(document.read(Clone::clone), [7]);
+
+        fs::create_dir(&in_the_way).unwrap();
+        stopping.cancel();
+        assert_eq!(document.note(&stopping, |list| list.push(8)).await, None);
+    }
+
+    #[test]
+    fn a_full_disk_is_told_from_other_failures() {
+        let full = io::Error::from(io::ErrorKind::StorageFull);
+        let told = StateError::Io {
+            operation: "write",
+            path: "x".into(),
+            source: full,
+        };
+        assert!(is_out_of_room(&told));
+        assert!(!is_out_of_room(&io::Error::from(io::ErrorKind::NotFound)));
     }
 
     #[test]

@@ -6,7 +6,7 @@ mod params;
 mod xml;
 
 pub use body::{too_large, unpacked};
-pub use error::{ApiError, ErrorStyle, ParameterError};
+pub use error::{ApiError, ErrorStyle, NO_ROOM, ParameterError};
 pub use params::Params;
 pub use xml::Xml;
 

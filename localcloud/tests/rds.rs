@@ -481,8 +481,18 @@ async fn a_killed_localcloud_takes_its_servers_along_and_starts_them_again() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 
+    // What keeps it from starting may go away: it has not failed for that.
+    let endpoint = database.endpoint().unwrap();
+    let address = format!(
+        "{}:{}",
+        endpoint.address().unwrap(),
+        endpoint.port().unwrap()
+    );
+    let in_the_way = std::net::TcpListener::bind(address).unwrap();
     let program = Program::start(home.path()).await;
     let rds = program.access.client();
+    until(&rds, "db", "starting").await;
+    drop(in_the_way);
     let (database, _) = until(&rds, "db", "available").await;
     let sql = connected(&program.access.ca, &database).await;
     assert_eq!(

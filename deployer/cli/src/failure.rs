@@ -100,7 +100,8 @@ impl Failure {
             | Failure::Unfinished { hint, .. }
             | Failure::Interrupted { hint } => Some(hint.clone()),
             Failure::Aws { source, .. } => hint_for(source),
-            Failure::Blueprint(_) | Failure::Here { .. } => None,
+            Failure::Here { source, .. } => is_out_of_room(source.as_ref()).then(make_room),
+            Failure::Blueprint(_) => None,
         }
         .filter(|hint| !hint.is_empty())
     }
@@ -130,7 +131,27 @@ impl Failure {
     }
 }
 
+fn make_room() -> String {
+    "the disk is full: make room on it and run the same command again; nothing is lost".to_owned()
+}
+
+fn is_out_of_room(error: &(dyn Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        let io = error.downcast_ref::<std::io::Error>();
+        if io.is_some_and(|io| io.kind() == std::io::ErrorKind::StorageFull) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}
+
 fn hint_for(error: &AwsError) -> Option<String> {
+    // What localcloud answers when its disk is full; AWS has no such code.
+    if error.code() == Some("InsufficientStorage") {
+        return Some(make_room());
+    }
     let hint = match error.meaning() {
         Meaning::Credentials => {
             "AWS does not accept these credentials; get new ones (in a Learner Lab: AWS Details, Show), \

@@ -126,7 +126,7 @@ impl Ec2 {
         if reboots {
             self.start_machine(region, source).await;
         }
-        let saved = self.update(region, |region| {
+        let noted = self.note(region, |region| {
             if let Some(image) = region.images.get_mut(&image.id) {
                 image.state = ImageState::Available;
                 if let Err(error) = &copied {
@@ -138,9 +138,7 @@ impl Ec2 {
                 snapshot.completed = copied.is_ok();
             }
         });
-        if let Err(error) = saved {
-            tracing::error!(%error, image = image.id, "cannot save the image's state");
-        }
+        noted.await;
     }
 
     pub(super) fn describe_images(

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::model::{Instance, InstanceState, Reason, Region, ShutdownBehavior};
-use super::{Ec2, done, ids, instances};
+use super::{Ec2, done, groups, ids, instances};
 use crate::auth::Caller;
 use crate::machines::{Ended, MachineError, MachineSpec};
 use crate::wire::{ApiError, Params, Xml};
@@ -25,7 +25,7 @@ pub(super) async fn follow(ec2: Weak<Ec2>, mut ended: UnboundedReceiver<Ended>) 
             return;
         };
         if !ec2.context.stopping.is_cancelled() {
-            ec2.after_end(&event);
+            ec2.after_end(&event).await;
         }
     }
 }
@@ -67,8 +67,12 @@ impl Ec2 {
         caller: &Caller,
         params: &Params,
     ) -> Result<String, ApiError> {
+        let region = self.region(&caller.region);
         self.change_states(caller, params, |instance| match instance.state {
-            InstanceState::Stopped => Ok(InstanceState::Pending),
+            InstanceState::Stopped => self
+                .check_ports(&region, instance)
+                .map(|()| InstanceState::Pending)
+                .map_err(|error| ApiError::new("Unsupported", error.to_string())),
             same @ (InstanceState::Pending | InstanceState::Running) => Ok(same),
             _ => Err(wrong_state(instance, "started")),
         })
@@ -174,7 +178,7 @@ impl Ec2 {
             return;
         };
         let started = self.try_start(region, &instance).await;
-        let saved = self.update(region, |region| {
+        let next = self.note(region, |region| {
             let instance = region.instances.get_mut(id)?;
             match &started {
                 Ok(()) if instance.state == InstanceState::Pending => {
@@ -192,11 +196,16 @@ impl Ec2 {
             }
             None
         });
-        match saved {
-            Ok(Some(state)) => self.set_to_work(region, id, state),
-            Ok(None) => {}
-            Err(error) => tracing::error!(%error, instance = id, "cannot save its state"),
+        if let Some(Some(state)) = next.await {
+            self.set_to_work(region, id, state);
         }
+    }
+
+    /// A program may have taken a port while the instance was off. Started all the same, its services
+    /// would fail for ever, and that program would answer whoever asks for them.
+    fn check_ports(&self, region: &Region, instance: &Instance) -> Result<(), MachineError> {
+        let ports = groups::opened_ports(region, &instance.groups);
+        self.machines.check_ports(instance.address, &ports)
     }
 
     async fn try_start(
@@ -204,6 +213,7 @@ impl Ec2 {
         region: &str,
         instance: &Instance,
     ) -> Result<(), MachineError> {
+        self.check_ports(&self.region(region), instance)?;
         let source = self.root_source(region, &instance.root_snapshot);
         self.machines.create(&instance.id, &source).await?;
         if !self.context.paper {
@@ -246,7 +256,7 @@ impl Ec2 {
         if terminates {
             self.machines.delete(&id).await;
         }
-        let saved = self.update(&region, |region| {
+        let noted = self.note(&region, |region| {
             if terminates {
                 terminate(region, &id);
             } else if let Some(instance) = region.instances.get_mut(&id)
@@ -256,15 +266,13 @@ impl Ec2 {
                 enter(instance, InstanceState::Stopped, reason);
             }
         });
-        match saved {
-            Ok(()) if terminates => self.context.network.release(instance.address),
-            Ok(()) => {}
-            Err(error) => tracing::error!(%error, instance = id, "cannot save its state"),
+        if noted.await.is_some() && terminates {
+            self.context.network.release(instance.address);
         }
     }
 
     /// A machine powered itself off, or its init was killed.
-    fn after_end(self: &Arc<Self>, event: &Ended) {
+    async fn after_end(self: &Arc<Self>, event: &Ended) {
         let Some(region) = self.region_of(&event.id) else {
             return;
         };
@@ -279,7 +287,7 @@ impl Ec2 {
                 "The instance's first process was killed",
             )
         };
-        let next = self.update(&region, |region| {
+        let next = self.note(&region, |region| {
             let instance = region.instances.get_mut(&event.id)?;
             if !matches!(
                 instance.state,
@@ -291,13 +299,11 @@ impl Ec2 {
                 ShutdownBehavior::Stop => InstanceState::Stopping,
                 ShutdownBehavior::Terminate => InstanceState::ShuttingDown,
             };
-            enter(instance, next, Some(reason));
+            enter(instance, next, Some(reason.clone()));
             Some(next)
         });
-        match next {
-            Ok(Some(state)) => self.set_to_work(&region, &event.id, state),
-            Ok(None) => {}
-            Err(error) => tracing::error!(%error, instance = event.id, "cannot save its state"),
+        if let Some(Some(state)) = next.await {
+            self.set_to_work(&region, &event.id, state);
         }
     }
 

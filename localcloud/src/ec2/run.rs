@@ -13,7 +13,7 @@ use super::instances::write_instance;
 use super::model::{Attachment, Instance, InstanceState, Interface, Launch, Region, Volume};
 use super::{Ec2, groups, ids};
 use crate::auth::Caller;
-use crate::network::Network;
+use crate::network::{METADATA_PORT, Network};
 use crate::wire::{ApiError, Params, Xml};
 use request::LaunchRequest;
 pub(super) use request::check_user_data;
@@ -90,7 +90,8 @@ impl Ec2 {
         token: Option<&str>,
         leases: &mut Leases<'_>,
     ) -> Result<Vec<Instance>, ApiError> {
-        let ports = groups::opened_ports(region, &request.groups);
+        let mut ports = groups::opened_ports(region, &request.groups);
+        ports.push(METADATA_PORT);
         let reservation = ids::new("r");
         let now = Timestamp::now();
         for launch_index in 0..request.count {

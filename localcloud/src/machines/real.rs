@@ -99,6 +99,8 @@ impl RealMachines {
             .join(&spec.id);
         let file = folder.join("user-data.txt");
         let written = make_private_folder(&folder).and_then(|()| match &spec.user_data {
+            // Written once: an instance boots again on a full disk, too.
+            Some(bytes) if fs::read(&file).is_ok_and(|there| there == *bytes) => Ok(()),
             Some(bytes) => OpenOptions::new()
                 .write(true)
                 .create(true)
@@ -186,7 +188,7 @@ impl RealMachines {
 #[async_trait]
 impl Machines for Arc<RealMachines> {
     fn check_ports(&self, address: Ipv4Addr, ports: &[u16]) -> Result<(), MachineError> {
-        for port in ports.iter().copied().chain([METADATA_PORT]) {
+        for &port in ports {
             let at = SocketAddrV4::new(address, port);
             if let Err(error) = TcpListener::bind(at)
                 && error.kind() == io::ErrorKind::AddrInUse
@@ -274,7 +276,7 @@ impl Machines for Arc<RealMachines> {
 
     async fn snapshot(&self, id: &str, snapshot: &str) -> Result<(), MachineError> {
         let (from, to) = (self.root(id), self.snapshot_root(snapshot));
-        off_thread(move || tree::copy_root(&from, &to).map_err(failed("copy", &from))).await
+        off_thread(move || tree::keep_root(&from, &to).map_err(failed("copy", &from))).await
     }
 
     async fn delete_snapshot(&self, snapshot: &str) {

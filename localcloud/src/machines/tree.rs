@@ -1,6 +1,6 @@
 //! Copies of root folders.
 
-use std::fs::{self, Permissions};
+use std::fs::{self, File, Permissions};
 use std::io;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, lchown, symlink};
 use std::path::Path;
@@ -16,6 +16,33 @@ pub(super) fn copy_root(from: &Path, to: &Path) -> io::Result<()> {
     make_whole(to, |partial| {
         copy_folder(from, partial, nix::unistd::geteuid().is_root(), &VOLATILE)
     })
+}
+
+/// The same, and on the disk for good when it returns, so that an image that was called available
+/// survives a power failure.
+pub(super) fn keep_root(from: &Path, to: &Path) -> io::Result<()> {
+    make_whole(to, |partial| {
+        copy_folder(from, partial, nix::unistd::geteuid().is_root(), &VOLATILE)?;
+        flush(partial)
+    })?;
+    to.parent().map_or(Ok(()), flush_one)
+}
+
+fn flush(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
+            flush(&entry.path())?;
+        } else if kind.is_file() {
+            flush_one(&entry.path())?;
+        }
+    }
+    flush_one(folder)
+}
+
+fn flush_one(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
 }
 
 /// Makes a folder beside its place and moves it there when it is done.
@@ -91,7 +118,7 @@ mod tests {
         symlink("/nowhere/../at all", from.join("etc/link")).unwrap();
         nix::unistd::mkfifo(&from.join("etc/pipe"), nix::sys::stat::Mode::S_IRWXU).unwrap();
 
-        copy_root(&from, &to).unwrap();
+        keep_root(&from, &to).unwrap();
         fs::write(to.join("etc/deep/file"), "new").unwrap();
 
         assert_eq!(

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddrV4};
+use std::path::Path;
 
 /// State `LISTEN` in /proc/net/tcp.
 const LISTEN: &str = "0A";
@@ -12,7 +13,7 @@ const LISTEN: &str = "0A";
 pub struct Listener {
     /// The address it listens on: 0.0.0.0 is all of them.
     pub address: SocketAddrV4,
-    /// Its process id and command, where this user may know them.
+    /// Its process id and command line, where this user may know them.
     pub process: Option<(u32, String)>,
 }
 
@@ -74,9 +75,25 @@ fn owner_of(inode: u64) -> Option<(u32, String)> {
             .find(|fd| {
                 fs::read_link(fd.path()).is_ok_and(|to| to.as_os_str() == socket.as_str())
             })?;
-        let command = fs::read_to_string(entry.path().join("comm")).ok()?;
-        Some((pid, command.trim().to_owned()))
+        Some((pid, command_of(&entry.path())?))
     })
+}
+
+/// The command line, cut to what fits into a message: `python3` alone says little.
+fn command_of(process: &Path) -> Option<String> {
+    const LONGEST: usize = 100;
+    let line = fs::read(process.join("cmdline")).ok()?;
+    let line = String::from_utf8_lossy(&line);
+    let line = line.trim_end_matches('\0').replace('\0', " ");
+    let shown: String = line
+        .chars()
+        .filter(|shown| !shown.is_control())
+        .take(LONGEST)
+        .collect();
+    if shown.len() < line.len() {
+        return Some(format!("{shown}…"));
+    }
+    Some(shown)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The work that takes time: making, starting, stopping and removing databases.
 
 use std::sync::{Arc, PoisonError};
+use std::time::Duration;
 
 use super::Inner;
 use super::database::{Database, Key, Status};
@@ -15,6 +16,9 @@ pub(super) enum Work {
     Stop,
     Delete,
 }
+
+/// How often it is tried to start a database that could not be when localcloud came up.
+const START_AGAIN: Duration = Duration::from_secs(2);
 
 type Done = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
@@ -41,7 +45,9 @@ impl Inner {
                     error = &*error as &dyn std::error::Error,
                     "failed"
                 );
-                inner.turn(&key, |database| database.status = Status::Failed);
+                inner
+                    .turn(&key, |database| database.status = Status::Failed)
+                    .await;
             }
         });
     }
@@ -73,12 +79,32 @@ impl Inner {
             return self.begin(key, work);
         }
         if let Err(error) = self.start(&key, &database).await {
-            tracing::error!(
-                database = key.identifier,
-                error = &*error as &dyn std::error::Error,
-                "does not start"
-            );
-            self.turn(&key, |database| database.status = Status::Failed);
+            tell_of_start(&key, &*error);
+            self.turn(&key, |database| database.status = Status::Starting)
+                .await;
+            let inner = Arc::clone(self);
+            self.context.tasks.spawn(async move {
+                let stopping = inner.context.stopping.clone();
+                stopping.run_until_cancelled(inner.insist(&key)).await;
+            });
+        }
+    }
+
+    /// Starts a database that has its data, but not what else it takes: its address, or room on the
+    /// disk. What is in the way may go; to call it failed would be to give its data up.
+    async fn insist(&self, key: &Key) {
+        loop {
+            tokio::time::sleep(START_AGAIN).await;
+            let Some(database) = self
+                .database(key)
+                .filter(|database| database.status == Status::Starting)
+            else {
+                return;
+            };
+            match self.start(key, &database).await {
+                Ok(()) => return,
+                Err(error) => tell_of_start(key, &*error),
+            }
         }
     }
 
@@ -103,13 +129,15 @@ impl Inner {
             self.turn(key, |database| {
                 database.status = Status::BackingUp;
                 database.password = None;
-            });
+            })
+            .await;
             self.back_up(database).await?;
         }
         self.turn(key, |database| {
             database.status = Status::Available;
             database.password = None;
-        });
+        })
+        .await;
         Ok(())
     }
 
@@ -140,7 +168,8 @@ impl Inner {
         self.turn(key, |database| {
             database.status = Status::Available;
             database.password = None;
-        });
+        })
+        .await;
         Ok(())
     }
 
@@ -150,13 +179,15 @@ impl Inner {
             let server = self.launch(&binaries, database).await?;
             self.keep(key, server).await;
         }
-        self.turn(key, |database| database.status = Status::Available);
+        self.turn(key, |database| database.status = Status::Available)
+            .await;
         Ok(())
     }
 
     async fn stop(&self, key: &Key) -> Done {
         self.halt(key).await;
-        self.turn(key, |database| database.status = Status::Stopped);
+        self.turn(key, |database| database.status = Status::Stopped)
+            .await;
         Ok(())
     }
 
@@ -166,10 +197,11 @@ impl Inner {
             let cluster = self.cluster(database);
             blocking(move || cluster.remove()).await??;
         }
-        self.databases.change(|databases| {
-            databases.remove(key);
-            Ok::<_, crate::state::StateError>(())
-        })?;
+        let stopping = &self.context.stopping;
+        let noted = self
+            .databases
+            .note(stopping, |databases| databases.remove(key));
+        noted.await;
         self.context.network.release(database.address);
         Ok(())
     }
@@ -243,22 +275,24 @@ impl Inner {
         self.databases.read(|databases| databases.get(key).cloned())
     }
 
-    /// Changes what is kept about a database, if it is still there.
-    fn turn(&self, key: &Key, change: impl FnOnce(&mut Database)) {
-        let saved = self.databases.change(|databases| {
+    /// Writes down what has become of a database, if it is still there.
+    async fn turn(&self, key: &Key, mut change: impl FnMut(&mut Database)) {
+        let noted = self.databases.note(&self.context.stopping, |databases| {
             if let Some(database) = databases.get_mut(key) {
                 change(database);
             }
-            Ok::<_, crate::state::StateError>(())
         });
-        if let Err(error) = saved {
-            tracing::error!(
-                database = key.identifier,
-                error = &error as &dyn std::error::Error,
-                "cannot save the state"
-            );
-        }
+        noted.await;
     }
+}
+
+fn tell_of_start(key: &Key, error: &(dyn std::error::Error + Send + Sync + 'static)) {
+    let error = error as &dyn std::error::Error;
+    tracing::error!(
+        database = key.identifier,
+        error,
+        "does not start; trying again"
+    );
 }
 
 async fn blocking<R: Send + 'static>(

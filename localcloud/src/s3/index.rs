@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::durable;
 use super::object::{Object, Part, Upload};
-use crate::state::write_atomically;
+use crate::state::{is_out_of_room, write_atomically};
 
 const LOG: &str = "index.log";
 const FILES: &str = "files";
@@ -277,19 +277,34 @@ impl Index {
     /// What the disk answers; the changes before the failed one are then made.
     pub(crate) fn change(&mut self, changes: Vec<Change>) -> io::Result<Pending> {
         if self.lines > 2 * self.contents.len() + SLACK {
-            self.rewrite()?;
+            match self.rewrite() {
+                // There is no room for a second log; the first goes on.
+                Err(failure) if is_out_of_room(&failure) => {}
+                other => other?,
+            }
         }
         let mut gone = Vec::new();
         for change in changes {
-            self.append(&change)?;
+            match self.append(&change) {
+                // What was deleted so far makes room for the rest.
+                Err(failure) if is_out_of_room(&failure) && !gone.is_empty() => {
+                    self.pending(std::mem::take(&mut gone)).settle(None)?;
+                    self.append(&change)?;
+                }
+                other => other?,
+            }
             gone.extend(self.contents.apply(change));
         }
-        Ok(Pending {
+        Ok(self.pending(gone))
+    }
+
+    fn pending(&self, gone: Vec<String>) -> Pending {
+        Pending {
             log: Arc::clone(&self.log),
             durable: self.durable,
             folder: self.folder.join(FILES),
             gone,
-        })
+        }
     }
 
     fn append(&mut self, change: &Change) -> io::Result<()> {

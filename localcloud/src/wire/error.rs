@@ -6,6 +6,9 @@ use http::StatusCode;
 
 use super::{Response, Xml, response};
 
+/// The code for a full disk. Its status is 507, "Insufficient Storage" (RFC 4918, 11.5).
+pub const NO_ROOM: &str = "InsufficientStorage";
+
 /// How a service writes its errors.
 /// <https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html>
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +70,10 @@ impl ApiError {
             source = cause.source();
         }
         tracing::error!(%message, "internal error");
+        if crate::state::is_out_of_room(error) {
+            // No such thing on AWS, and no use in trying again at once, as clients do after a 500.
+            return Self::with_status(StatusCode::INSUFFICIENT_STORAGE, NO_ROOM, message);
+        }
         Self::with_status(
             StatusCode::INTERNAL_SERVER_ERROR,
             "InternalFailure",

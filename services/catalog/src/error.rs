@@ -57,13 +57,21 @@ impl Error {
         self.operation
     }
 
+    /// Whether PostgreSQL has no room on its disk for what was to be stored.
+    #[must_use]
+    pub fn is_out_of_room(&self) -> bool {
+        matches!(&self.cause, Cause::Postgres(error) if error.code() == Some(&SqlState::DISK_FULL))
+    }
+
     /// Whether PostgreSQL could not be reached, is starting or stopping, or has no connection left:
     /// the same request may succeed later. Everything else is a defect.
     #[must_use]
     pub fn is_unavailable(&self) -> bool {
         match &self.cause {
             Cause::Postgres(error) => postgres_is_unavailable(error),
-            Cause::Connections(PoolError::Backend(error)) => postgres_is_unavailable(error),
+            Cause::Connections(PoolError::Backend(error)) => {
+                postgres_is_unavailable(error) || server_is_in_trouble(error)
+            }
             Cause::Connections(_) | Cause::Deadline(_) => true,
             Cause::Migration(error) => migration_is_unavailable(error),
             Cause::Build(_) | Cause::Authority(_) | Cause::Unknown { .. } => false,
@@ -89,6 +97,13 @@ fn postgres_is_unavailable(error: &tokio_postgres::Error) -> bool {
         }
         None => error.is_closed() || has_io_source(error),
     }
+}
+
+/// A server that lets nobody in for reasons of its own: no resources (class 53), an error of its
+/// system (58) or within it (XX), as after a crash on a full disk.
+fn server_is_in_trouble(error: &tokio_postgres::Error) -> bool {
+    let class = error.code().and_then(|code| code.code().get(..2));
+    class.is_some_and(|class| ["53", "58", "XX"].contains(&class))
 }
 
 fn migration_is_unavailable(error: &refinery::Error) -> bool {

@@ -35,6 +35,15 @@ impl Failure {
         )
     }
 
+    /// A disk is full.
+    #[must_use]
+    pub fn no_room() -> Self {
+        Self::new(
+            StatusCode::INSUFFICIENT_STORAGE,
+            "there is no room left to store anything: the disk is full; whoever deployed this has to make room",
+        )
+    }
+
     /// The schema is not up to date yet.
     #[must_use]
     pub fn no_database_yet() -> Self {
@@ -68,6 +77,9 @@ impl From<FormError> for Failure {
 impl From<catalog::Error> for Failure {
     fn from(error: catalog::Error) -> Self {
         log("asking the catalog", &error);
+        if error.is_out_of_room() {
+            return Self::no_room();
+        }
         if error.is_unavailable() {
             let message = "the database does not answer; try again in a moment";
             return Self::new(StatusCode::SERVICE_UNAVAILABLE, message);
@@ -87,6 +99,7 @@ impl From<ObjectsError> for Failure {
                 StatusCode::NOT_FOUND,
                 "the photo's bytes are no longer in the bucket; upload it again",
             ),
+            ObjectsError::NoRoom(_) => Self::no_room(),
             ObjectsError::NoBucket(_) => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "the bucket with the photos does not exist any more; whoever deployed this has to run `up` again",

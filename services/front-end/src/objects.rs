@@ -25,6 +25,9 @@ pub enum ObjectsError {
     /// The bucket itself is gone.
     #[error("the bucket {0} does not exist")]
     NoBucket(String),
+    /// There is no room for it (HTTP 507).
+    #[error("the bucket has no room for {0}")]
+    NoRoom(String),
     /// Anything else: S3 not reached, not allowed, not able.
     #[error("{operation}: {reason}")]
     Failed {
@@ -138,6 +141,7 @@ impl Objects {
     {
         match error.code() {
             Some("NoSuchKey") => ObjectsError::NoObject(object.to_owned()),
+            Some("InsufficientStorage") => ObjectsError::NoRoom(object.to_owned()),
             Some("NoSuchBucket") => ObjectsError::NoBucket(self.bucket.clone()),
             _ => failed(operation, error),
         }
