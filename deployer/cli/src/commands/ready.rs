@@ -88,11 +88,10 @@ async fn what_is_missing(
         }
     }
     for door in doors(site).await? {
-        if !door.answers().await {
-            return Ok(Some(format!(
-                "{} does not answer at {} yet",
-                door.service, door.url
-            )));
+        let readiness = door.readiness().await;
+        if let Readiness::NotYet(reason) = readiness {
+            let Door { service, url, .. } = door;
+            return Ok(Some(format!("{service} at {url} {reason}")));
         }
     }
     Ok(None)
@@ -150,11 +149,50 @@ pub(super) async fn print_outputs(site: &Site, took: Duration, json: bool) -> Re
     Ok(())
 }
 
+/// Whether a service can do its work.
+enum Readiness {
+    Ready,
+    /// In words that follow its name.
+    NotYet(String),
+}
+
 impl Door {
-    /// Whether the service answers.
+    /// Whether the service can do its work.
     pub(super) async fn answers(&self) -> bool {
-        request("GET", &format!("{}/readyz", self.url), None)
-            .await
-            .is_ok_and(|(status, _)| status == 200)
+        matches!(self.readiness().await, Readiness::Ready)
+    }
+
+    async fn readiness(&self) -> Readiness {
+        match request("GET", &format!("{}/readyz", self.url), None).await {
+            Ok((200, _)) => Readiness::Ready,
+            Ok((_, body)) => Readiness::NotYet(what_it_waits_for(&body)),
+            Err(_) => Readiness::NotYet("does not answer yet".to_owned()),
+        }
+    }
+}
+
+/// What `/readyz` says is missing: `{"checks":{"database":{"ok":false,"reason":"…"}}}`.
+fn what_it_waits_for(body: &[u8]) -> String {
+    let told: Value = serde_json::from_slice(body).unwrap_or_default();
+    let checks = told["checks"].as_object().into_iter().flatten();
+    let reasons: Vec<String> = checks
+        .filter(|(_, check)| check["ok"] == false)
+        .filter_map(|(name, check)| Some(format!("{name}: {}", check["reason"].as_str()?)))
+        .collect();
+    if reasons.is_empty() {
+        return "is not ready yet".to_owned();
+    }
+    format!("waits for its {}", reasons.join("; "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_service_waits_for_is_told() {
+        let body = br#"{"checks":{"bucket":{"ok":true},"database":{"ok":false,"reason":"gone"}}}"#;
+        assert_eq!(what_it_waits_for(body), "waits for its database: gone");
+        assert_eq!(what_it_waits_for(b"<html>"), "is not ready yet");
     }
 }
