@@ -22,12 +22,19 @@ pub(crate) struct Laptop {
     folder: TempDir,
 }
 
+/// Where homes are: not the usual folder for temporary files, which may be closed to PostgreSQL's
+/// user.
+pub(crate) const HOMES: &str = "/var/tmp";
+
 impl Laptop {
     pub(crate) fn new() -> Laptop {
-        // Not the usual folder for temporary files, which may be closed to PostgreSQL's user.
+        Laptop::in_folder(Path::new(HOMES))
+    }
+
+    pub(crate) fn in_folder(homes: &Path) -> Laptop {
         let folder = tempfile::Builder::new()
             .prefix("bivouac-test-")
-            .tempdir_in("/var/tmp")
+            .tempdir_in(homes)
             .unwrap();
         std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o711)).unwrap();
         for kept in ["blueprints", "ami"] {
@@ -160,6 +167,30 @@ impl Laptop {
         self.outputs()["front-end"].as_str().unwrap().to_owned()
     }
 
+    /// The processes of the home whose command line holds these words, in the order of their ids.
+    pub(crate) fn processes(&self, words: &str) -> Vec<i32> {
+        let all = processes_of(&self.home()).into_iter();
+        let mut found: Vec<i32> = all
+            .filter(|(_, line)| line.contains(words))
+            .map(|(pid, _)| pid)
+            .collect();
+        found.sort_unstable();
+        found
+    }
+
+    /// Ends all that the home runs at once, as when the machine loses its power.
+    pub(crate) fn cut_power(&self) {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        loop {
+            let left = self.processes("");
+            if left.is_empty() {
+                return;
+            }
+            assert!(Instant::now() < deadline, "these stay: {left:?}");
+            kill_all(&left);
+        }
+    }
+
     /// Takes the deployment away and looks with other means than ours whether it went.
     pub(crate) fn down_to_zero(&self) -> Said {
         let said = self.run(&["down", "elastic-cache", "--yes"], 0);
@@ -178,9 +209,14 @@ impl Laptop {
 impl Drop for Laptop {
     /// A test that failed leaves nothing running.
     fn drop(&mut self) {
-        for (pid, _) in processes_of(&self.home()) {
-            let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
-        }
+        kill_all(&self.processes(""));
+    }
+}
+
+/// `kill -9`. One that has ended meanwhile has what was wanted.
+pub(crate) fn kill_all(pids: &[i32]) {
+    for pid in pids {
+        let _ = kill(Pid::from_raw(*pid), Signal::SIGKILL);
     }
 }
 
@@ -201,8 +237,8 @@ impl From<Output> for Said {
     }
 }
 
-/// The processes that were started for a home: they carry it in their words or environment. Our own
-/// `deploy` of this moment has ended when this is asked.
+/// The processes that were started for a home: they carry it in their words or environment, or work
+/// in it. Our own `deploy` of this moment has ended when this is asked.
 fn processes_of(home: &Path) -> Vec<(i32, String)> {
     let home = home.display().to_string();
     let mut found = Vec::new();
@@ -219,7 +255,9 @@ fn processes_of(home: &Path) -> Vec<(i32, String)> {
                 .into_owned()
         };
         let words = read("cmdline").replace('\0', " ");
-        let mentions = words.contains(&home) || read("environ").contains(&home);
+        let works_in = std::fs::read_link(entry.path().join("cwd"))
+            .is_ok_and(|folder| folder.starts_with(&home));
+        let mentions = words.contains(&home) || read("environ").contains(&home) || works_in;
         // A process that has ended and was not asked for its end yet has neither.
         if mentions && pid != i32::try_from(std::process::id()).unwrap() {
             found.push((pid, words));

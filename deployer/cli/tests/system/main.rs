@@ -3,8 +3,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod faults;
+mod full_disk;
 mod interruptions;
 mod laptop;
 mod mistakes;
+mod photos;
 mod readme;
 mod story;

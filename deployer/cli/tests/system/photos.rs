@@ -1,0 +1,226 @@
+//! Photos of a running deployment: sent, read again, and what was acknowledged remembered.
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// How long anything that comes back by itself may take on a busy machine.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
+
+/// The photos of one front-end. Clones are the same photos.
+#[derive(Clone)]
+pub(crate) struct Photos(Arc<Inner>);
+
+struct Inner {
+    /// `address:port`.
+    at: String,
+    sent: Mutex<BTreeMap<String, Sent>>,
+    count: AtomicU32,
+}
+
+/// What a key may hold: what was acknowledged last, or what was sent since then without an answer.
+#[derive(Clone, Default)]
+struct Sent {
+    acknowledged: Option<Vec<u8>>,
+    unsure: Vec<Vec<u8>>,
+}
+
+impl Sent {
+    fn may_be(&self, content: &[u8]) -> bool {
+        self.acknowledged
+            .iter()
+            .chain(&self.unsure)
+            .any(|sent| sent == content)
+    }
+}
+
+impl Photos {
+    pub(crate) fn at(front_end: &str) -> Photos {
+        Photos(Arc::new(Inner {
+            at: front_end.strip_prefix("http://").unwrap().to_owned(),
+            sent: Mutex::default(),
+            count: AtomicU32::new(0),
+        }))
+    }
+
+    /// `address:port` of the front-end.
+    pub(crate) fn address(&self) -> &str {
+        &self.0.at
+    }
+
+    /// Sends a new photo of so many bytes; the status and the message of a refusal otherwise.
+    pub(crate) fn upload(&self, key: &str, length: usize) -> Result<(), String> {
+        let seed = self.0.count.fetch_add(1, Ordering::Relaxed);
+        let content: Vec<u8> = (0..length)
+            .map(|place| (place as u32).wrapping_mul(seed | 1).to_be_bytes()[1])
+            .chain(seed.to_be_bytes())
+            .collect();
+        self.change(key, |sent| sent.unsure.push(content.clone()));
+        let body = form(key, &content);
+        let answer = self.post("/api/upload", FORM_TYPE, &body)?;
+        assert_eq!(answer["key"], key);
+        self.change(key, |sent| {
+            *sent = Sent {
+                acknowledged: Some(content),
+                unsure: Vec::new(),
+            };
+        });
+        Ok(())
+    }
+
+    fn read(&self, key: &str) -> Result<Vec<u8>, String> {
+        let answer = self.post(&format!("/api/key/{key}"), "text/plain", b"")?;
+        let content = answer["content"].as_str().unwrap();
+        Ok(base64_simd::STANDARD.decode_to_vec(content).unwrap())
+    }
+
+    /// Asks for something below `/api`.
+    pub(crate) fn ask(&self, path: &str) -> Result<Value, String> {
+        self.post(path, "text/plain", b"")
+    }
+
+    /// Waits until a photo can be stored and read.
+    pub(crate) fn await_service(&self) {
+        let begun = Instant::now();
+        loop {
+            let served = self
+                .upload("probe", 1000)
+                .and_then(|()| self.read("probe").map(drop));
+            match served {
+                Ok(()) => return,
+                Err(error) => assert!(begun.elapsed() < PATIENCE, "it does not come back: {error}"),
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Reads every photo that was acknowledged; each has to be there, to the byte.
+    pub(crate) fn assert_all_there(&self) {
+        let keys: Vec<String> = self.0.sent.lock().unwrap().keys().cloned().collect();
+        let mut there = 0;
+        for key in keys {
+            let before = self.sent(&key);
+            if before.acknowledged.is_none() {
+                continue;
+            }
+            let found = self.read(&key).unwrap_or_else(|e| panic!("{key}: {e}"));
+            let fits = before.may_be(&found) || self.sent(&key).may_be(&found);
+            assert!(fits, "{key} is another photo than the one stored");
+            there += 1;
+        }
+        assert!(there > 0, "no upload was acknowledged");
+    }
+
+    /// Sends and reads photos one after the other until the load is dropped.
+    pub(crate) fn load(&self) -> Load {
+        let stop = Arc::new(AtomicBool::new(false));
+        let work = |photos: Photos, turn: fn(&Photos, u32)| {
+            let stop = stop.clone();
+            std::thread::spawn(move || {
+                for count in 0.. {
+                    if stop.load(Ordering::Relaxed) {
+                        return;
+                    }
+                    turn(&photos, count);
+                    std::thread::sleep(Duration::from_millis(15));
+                }
+            })
+        };
+        Load {
+            threads: vec![work(self.clone(), write_one), work(self.clone(), read_one)],
+            stop,
+        }
+    }
+
+    fn sent(&self, key: &str) -> Sent {
+        let sent = self.0.sent.lock().unwrap();
+        sent.get(key).cloned().unwrap_or_default()
+    }
+
+    fn change(&self, key: &str, change: impl FnOnce(&mut Sent)) {
+        change(
+            self.0
+                .sent
+                .lock()
+                .unwrap()
+                .entry(key.to_owned())
+                .or_default(),
+        );
+    }
+
+    fn post(&self, path: &str, content_type: &str, body: &[u8]) -> Result<Value, String> {
+        let answer = exchange(&self.0.at, path, content_type, body);
+        let answer = answer.map_err(|error| error.to_string())?;
+        let (head, body) = answer.split_once("\r\n\r\n").ok_or("no answer")?;
+        let status = head.split(' ').nth(1).unwrap_or_default();
+        if status != "200" {
+            return Err(format!("{status} {body}"));
+        }
+        serde_json::from_str(body).map_err(|error| error.to_string())
+    }
+}
+
+/// What can fail fails in these, and is remembered as unsure.
+fn write_one(photos: &Photos, count: u32) {
+    let length = [300, 20_000, 120_000][count as usize % 3];
+    let _ = photos.upload(&format!("photo-{}", count % 20), length);
+}
+
+/// A reader may be turned away, but never be given another photo.
+fn read_one(photos: &Photos, count: u32) {
+    let key = format!("photo-{}", count % 20);
+    let before = photos.sent(&key);
+    if let Ok(found) = photos.read(&key) {
+        let fits = before.may_be(&found) || photos.sent(&key).may_be(&found);
+        assert!(fits, "{key} was another photo than the one stored");
+    }
+}
+
+/// Threads that use a deployment.
+pub(crate) struct Load {
+    threads: Vec<JoinHandle<()>>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Load {
+    pub(crate) fn end(self) {
+        self.stop.store(true, Ordering::Relaxed);
+        for thread in self.threads {
+            thread.join().expect("a reader was given a wrong photo");
+        }
+    }
+}
+
+const FORM_TYPE: &str = "multipart/form-data; boundary=7MA4YWxkTrZu0gW";
+
+fn form(key: &str, content: &[u8]) -> Vec<u8> {
+    let part = |name: &str| {
+        format!("--7MA4YWxkTrZu0gW\r\nContent-Disposition: form-data; name={name}\r\n\r\n")
+    };
+    let head = format!(
+        "{}{key}\r\n{}",
+        part("\"key\""),
+        part("\"file\"; filename=\"a.png\"")
+    );
+    [head.as_bytes(), content, b"\r\n--7MA4YWxkTrZu0gW--\r\n"].concat()
+}
+
+fn exchange(at: &str, path: &str, content_type: &str, body: &[u8]) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect(at)?;
+    stream.set_read_timeout(Some(Duration::from_secs(30)))?;
+    stream.set_write_timeout(Some(Duration::from_secs(30)))?;
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nHost: {at}\r\nConnection: close\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(&[head.as_bytes(), body].concat())?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
+}
