@@ -22,3 +22,17 @@ pub struct Caller {
     /// Who that is.
     pub principal: Principal,
 }
+
+impl Caller {
+    /// The holder of a key, in a request signed for a region and a service.
+    pub fn new(account: &str, principal: Principal, region: String, service: String) -> Self {
+        Self {
+            account: account.to_owned(),
+            arn: principal.arn(account),
+            user_id: principal.user_id(account),
+            region,
+            service,
+            principal,
+        }
+    }
+}

@@ -1,8 +1,11 @@
 //! All services together.
 
+mod resources;
+
 use std::sync::Arc;
 
 use crate::StartError;
+use crate::access::Access;
 use crate::cloudwatch::CloudWatch;
 use crate::context::Context;
 use crate::ec2::Ec2;
@@ -15,6 +18,8 @@ use crate::s3::S3;
 pub struct Cloud {
     /// What they share.
     pub context: Arc<Context>,
+    /// Who may do what.
+    pub access: Arc<Access>,
     /// Instances, images, security groups.
     pub ec2: Arc<Ec2>,
     /// Roles and instance profiles.
@@ -34,13 +39,16 @@ impl Cloud {
     /// State that cannot be read, or what a service needs and does not find.
     pub async fn open(context: Arc<Context>) -> Result<Self, StartError> {
         let iam = Arc::new(Iam::open(Arc::clone(&context))?);
+        let access = Arc::new(Access::new(Arc::clone(&iam)));
         let ec2 = Ec2::open(Arc::clone(&context), Arc::clone(&iam)).await?;
         let rds = Arc::new(Rds::open(Arc::clone(&context), Arc::clone(&ec2)).await?);
-        let s3 = Arc::new(S3::open(Arc::clone(&context)).await?);
-        let cloudwatch = Arc::new(CloudWatch::open(Arc::clone(&context)).await?);
+        let s3 = Arc::new(S3::open(Arc::clone(&context), Arc::clone(&access)).await?);
+        let cloudwatch =
+            Arc::new(CloudWatch::open(Arc::clone(&context), Arc::clone(&access)).await?);
         ec2.tell_group_users(Arc::downgrade(&rds) as _);
         Ok(Self {
             context,
+            access,
             ec2,
             iam,
             rds,

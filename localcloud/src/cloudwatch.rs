@@ -22,6 +22,7 @@ use http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
 
 use crate::StartError;
+use crate::access::{self, Access};
 use crate::auth::Caller;
 use crate::context::Context;
 use crate::wire::{ApiError, ErrorStyle, Params, Response};
@@ -33,6 +34,7 @@ use protocol::Protocol;
 /// The metrics of an account.
 #[derive(Debug)]
 pub struct CloudWatch {
+    access: Arc<Access>,
     log: Mutex<Log>,
 }
 
@@ -41,7 +43,7 @@ impl CloudWatch {
     ///
     /// # Errors
     /// They cannot be read.
-    pub async fn open(context: Arc<Context>) -> Result<Self, StartError> {
+    pub async fn open(context: Arc<Context>, access: Arc<Access>) -> Result<Self, StartError> {
         let folder = context.home.join("metrics");
         let log = tokio::task::spawn_blocking(move || Log::open(&folder, Timestamp::now()))
             .await
@@ -52,6 +54,7 @@ impl CloudWatch {
                 source: source.into(),
             })?;
         Ok(Self {
+            access,
             log: Mutex::new(log),
         })
     }
@@ -98,6 +101,12 @@ impl CloudWatch {
         operation: &str,
         fields: &Fields,
     ) -> Option<Result<Value, ApiError>> {
+        // One that is not a text is for the operation to refuse.
+        let namespace = fields.text("Namespace").ok().flatten();
+        let checks = access::table::metrics(operation, namespace.as_deref())?;
+        if let Err(refusal) = self.access.permit(caller, &checks) {
+            return Some(Err(refusal.error("monitoring")));
+        }
         let region = &caller.region;
         let now = Timestamp::now();
         Some(match operation {

@@ -1,5 +1,6 @@
 //! EC2: instances, images, security groups and what they stand on.
 
+mod access;
 mod attributes;
 mod facts;
 mod filters;

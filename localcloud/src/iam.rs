@@ -1,7 +1,6 @@
-//! IAM: roles, their inline policies, instance profiles. Policies are kept and checked for form.
+//! IAM: roles, their inline policies, instance profiles. What policies allow is for `access` to say.
 
 mod model;
-mod policy;
 mod profiles;
 mod roles;
 
@@ -10,13 +9,28 @@ use std::sync::Arc;
 use http::StatusCode;
 
 use crate::StartError;
+use crate::access::table::Entity;
+use crate::access::{Keys, RoleRights};
 use crate::auth::Caller;
 use crate::context::Context;
 use crate::state::Document;
 use crate::wire::{ApiError, Params, Xml};
-use model::{Account, Tags};
+use model::{Account, Role, Tags};
 
 const MOST_TAGS: usize = 50;
+/// Who takes the roles of instances.
+const EC2: &str = "ec2.amazonaws.com";
+
+/// The role of an instance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProfileRole {
+    /// Its name.
+    pub name: String,
+    /// Its unique id.
+    pub id: String,
+    /// Whether its trust policy lets EC2 take it.
+    pub trusts_ec2: bool,
+}
 
 /// The roles and instance profiles of an account.
 #[derive(Debug)]
@@ -99,21 +113,85 @@ impl Iam {
         })
     }
 
-    /// Name and id of the role in the instance profile with that id. A profile that was deleted and
-    /// made again under its old name has another id.
-    pub fn role_in_profile(&self, profile_id: &str) -> Option<(String, String)> {
+    /// Name and id of the role in the instance profile with that id, and whether EC2 may take it. A
+    /// profile that was deleted and made again under its old name has another id.
+    pub fn role_in_profile(&self, profile_id: &str) -> Option<ProfileRole> {
         self.state.read(|account| {
             let profile = account
                 .profiles
                 .values()
                 .find(|profile| profile.id == profile_id)?;
             let role = account.roles.get(profile.role.as_ref()?)?;
-            Some((role.name.clone(), role.id.clone()))
+            Some(ProfileRole {
+                name: role.name.clone(),
+                id: role.id.clone(),
+                trusts_ec2: role.trust_policy.meaning().trusts_service(EC2),
+            })
+        })
+    }
+
+    /// What the sessions of the role with that id may do, at this moment.
+    pub fn rights(&self, role_id: &str) -> Option<RoleRights> {
+        self.state.read(|account| {
+            let role = account.roles.values().find(|role| role.id == role_id)?;
+            let policies = role.policies.iter();
+            Some(RoleRights {
+                arn: role.arn.clone(),
+                tags: role.tags.clone(),
+                policies: policies
+                    .map(|(name, policy)| (name.clone(), Arc::clone(policy.meaning())))
+                    .collect(),
+            })
+        })
+    }
+
+    /// Whether there is a role of that name.
+    pub fn has_role(&self, name: &str) -> bool {
+        self.state.read(|account| account.roles.contains_key(name))
+    }
+
+    /// A role as policies see it.
+    pub fn role_entity(&self, name: &str) -> Option<Entity> {
+        self.state
+            .read(|account| account.roles.get(name).map(Role::entity))
+    }
+
+    /// An instance profile as policies see it.
+    pub fn profile_entity(&self, name: &str) -> Option<Entity> {
+        self.state.read(|account| {
+            let profile = account.profiles.get(name)?;
+            Some(entity(&profile.arn, &profile.tags))
+        })
+    }
+
+    /// The role in the instance profile of that name or ARN, as policies see it.
+    pub fn passed_role(&self, name_or_arn: &str) -> Option<Entity> {
+        self.state.read(|account| {
+            let profile = account
+                .profiles
+                .values()
+                .find(|profile| profile.name == name_or_arn || profile.arn == name_or_arn)?;
+            Some(account.roles.get(profile.role.as_ref()?)?.entity())
         })
     }
 
     fn account(&self) -> &str {
         self.context.account()
+    }
+}
+
+impl Role {
+    fn entity(&self) -> Entity {
+        entity(&self.arn, &self.tags)
+    }
+}
+
+fn entity(arn: &str, tags: &Tags) -> Entity {
+    Entity {
+        arn: arn.to_owned(),
+        keys: Keys::default()
+            .with_tags("aws:ResourceTag", tags)
+            .with_tags("iam:ResourceTag", tags),
     }
 }
 

@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::auth::{Credential, Principal};
 use crate::connections;
 use crate::ec2::{Ec2, InstanceFacts};
+use crate::iam::ProfileRole;
 use crate::machines::MachineError;
 use crate::network::{METADATA_PORT, listeners};
 use crate::wire::{Response, response};
@@ -179,7 +180,10 @@ impl Metadata {
             .profile
             .as_ref()
             .and_then(|(_, profile_id)| ec2.role_of(profile_id));
-        let keys = |(name, id): &(String, String)| self.keys(ec2, name, id);
+        let keys = |role: &ProfileRole| {
+            role.trusts_ec2
+                .then(|| self.keys(ec2, &role.name, &role.id))
+        };
         match pages::page(facts, ec2.account(), role.as_ref(), keys, path) {
             Some(pages::Page::Text(text)) => plain(StatusCode::OK, text),
             Some(pages::Page::Json(value)) => {

@@ -2,6 +2,7 @@
 //! and the services use, and makes what they ask for real. An instance is a process group with an
 //! address of its own, a database a PostgreSQL server, a bucket files on disk, a metric can be read back.
 
+pub mod access;
 pub mod auth;
 pub mod cloud;
 pub mod cloudwatch;

@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::OnceCell;
 
 use crate::StartError;
+use crate::access::Keys;
 use crate::auth::Caller;
 use crate::context::Context;
 use crate::ec2::{Ec2, GroupUser};
@@ -140,6 +141,21 @@ impl Rds {
             ),
             action => Err(ApiError::invalid_action(action)),
         }
+    }
+
+    /// Tags and attributes of a database, as condition keys; none if there is none of that name.
+    pub fn keys_of(&self, region: &str, identifier: &str) -> Keys {
+        self.inner.databases.read(|databases| {
+            let Some(database) = databases.get(&Key::new(region, identifier)) else {
+                return Keys::default();
+            };
+            Keys::default()
+                .with_tags("aws:ResourceTag", &database.tags)
+                .with_tags("rds:db-tag", &database.tags)
+                .with("rds:DatabaseClass", &database.size.class)
+                .with("rds:DatabaseEngine", "postgres")
+                .with("rds:StorageSize", database.size.storage.to_string())
+        })
     }
 
     /// Starts again what ran when localcloud stopped, and goes on with what was being done.

@@ -28,11 +28,12 @@ use s3s::xml::{DeResult, Deserializer};
 use sha2::{Digest as _, Sha256};
 
 use crate::StartError;
+use crate::access::Access;
 use crate::connections::{Request, RequestBody};
 use crate::context::Context;
 use crate::wire::{Body, Response, response};
 
-use access::{Secrets, Sessions};
+use access::{Permission, Secrets};
 use api::{Api, CreationTags};
 use store::Store;
 
@@ -59,7 +60,7 @@ impl S3 {
     ///
     /// # Errors
     /// A bucket's folder or index cannot be read.
-    pub async fn open(context: Arc<Context>) -> Result<Self, StartError> {
+    pub async fn open(context: Arc<Context>, access: Arc<Access>) -> Result<Self, StartError> {
         let folder = context.home.join("buckets");
         let durable = !context.paper;
         let store = tokio::task::spawn_blocking(move || Store::open(&folder, durable))
@@ -74,10 +75,11 @@ impl S3 {
         let api = Api {
             store: Arc::clone(&store),
             owner: canonical_user(context.account()),
+            access: Arc::clone(&access),
         };
         let mut builder = S3ServiceBuilder::new(api);
         builder.set_auth(Secrets(Arc::clone(&context)));
-        builder.set_access(Sessions(context));
+        builder.set_access(Permission { context, access });
         Ok(Self {
             store,
             service: builder.build(),

@@ -174,14 +174,12 @@ pub fn verify(
     if !bool::from(expected.ct_eq(&given)) {
         return Err(AuthFailure::Mismatch);
     }
-    Ok(Caller {
-        account: credentials.account().to_owned(),
-        arn: key.principal.arn(credentials.account()),
-        user_id: key.principal.user_id(credentials.account()),
-        region: authorization.scope.region,
-        service: authorization.scope.service,
-        principal: key.principal,
-    })
+    Ok(Caller::new(
+        credentials.account(),
+        key.principal,
+        authorization.scope.region,
+        authorization.scope.service,
+    ))
 }
 
 fn tokens_equal(given: Option<&str>, expected: Option<&str>) -> bool {

@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 use super::Ec2;
 use super::model::Tags;
 use super::network::zone_id;
+use crate::iam::ProfileRole;
 
 /// What an instance may know about itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,8 +92,8 @@ impl Ec2 {
         self.context.account()
     }
 
-    /// Name and id of the role in the instance profile with that id.
-    pub fn role_of(&self, profile_id: &str) -> Option<(String, String)> {
+    /// The role in the instance profile with that id.
+    pub fn role_of(&self, profile_id: &str) -> Option<ProfileRole> {
         self.iam.role_in_profile(profile_id)
     }
 

@@ -241,6 +241,12 @@ fn all(region: &Region) -> Vec<(&str, &'static str, &Tags)> {
     found
 }
 
+/// The tags of what has that id, if anything has. What is terminated has lost its own.
+pub(super) fn of<'a>(region: &'a Region, id: &str) -> Option<&'a Tags> {
+    let found = all(region).into_iter().find(|(known, _, _)| *known == id);
+    found.map(|(_, _, tags)| tags)
+}
+
 fn tags_of<'a>(
     region: &'a mut Region,
     network: &[String],

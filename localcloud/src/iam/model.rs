@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::access::{Policy, TrustPolicy, Written};
 use crate::auth::upper_base32;
 
 pub(super) type Tags = BTreeMap<String, String>;
@@ -25,10 +26,10 @@ pub(super) struct Role {
     pub(super) path: String,
     pub(super) created_at: Timestamp,
     pub(super) description: Option<String>,
-    /// Who may take the role; JSON.
-    pub(super) trust_policy: String,
+    /// Who may take the role.
+    pub(super) trust_policy: Written<TrustPolicy>,
     pub(super) longest_session_seconds: i64,
-    pub(super) policies: BTreeMap<String, String>,
+    pub(super) policies: BTreeMap<String, Written<Policy>>,
     pub(super) tags: Tags,
 }
 

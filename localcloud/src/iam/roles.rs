@@ -1,18 +1,24 @@
 //! Roles and their inline policies.
 
 use jiff::Timestamp;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::model::{Account, Role, new_id};
-use super::policy::{self, Purpose};
 use super::{
     Iam, already_exists, check_tag_count, delete_conflict, limit_exceeded, name, no_such_entity,
     path, required, tags, validation, write_page, write_tags,
 };
+use crate::access::{Document, Malformed, TrustPolicy, Written};
 use crate::wire::{ApiError, Params, Xml};
 
 /// Bytes of a trust policy, and of all inline policies of a role together.
 const LARGEST_TRUST_POLICY: usize = 2048;
 const LARGEST_POLICIES: usize = 10240;
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 
 impl Iam {
     pub(super) fn create_role(&self, params: &Params) -> Result<String, ApiError> {
@@ -106,14 +112,13 @@ impl Iam {
 
     pub(super) fn put_role_policy(&self, params: &Params) -> Result<String, ApiError> {
         let policy_name = name(params, "PolicyName", 128)?.to_owned();
-        let document = required(params, "PolicyDocument")?.to_owned();
-        policy::check(&document, Purpose::Permission)?;
+        let document = document(required(params, "PolicyDocument")?)?;
         self.change_role(params, |role| {
             role.policies.insert(policy_name, document);
             let weight: usize = role
                 .policies
                 .values()
-                .map(|text| policy::weight(text))
+                .map(|policy| weight(policy.text()))
                 .sum();
             if weight > LARGEST_POLICIES {
                 return Err(limit_exceeded(format!(
@@ -135,7 +140,7 @@ impl Iam {
         let mut xml = Xml::fragment();
         xml.text("RoleName", &role.name)
             .text("PolicyName", policy_name)
-            .text("PolicyDocument", policy::encoded(document));
+            .text("PolicyDocument", encoded(document.text()));
         Ok(xml.finish())
     }
 
@@ -228,15 +233,37 @@ pub(super) fn role_name(params: &Params) -> Result<&str, ApiError> {
     name(params, "RoleName", 64)
 }
 
-fn trust_policy(params: &Params, parameter: &str) -> Result<String, ApiError> {
-    let document = required(params, parameter)?;
-    policy::check(document, Purpose::Trust)?;
-    if policy::weight(document) > LARGEST_TRUST_POLICY {
+/// Reads a document of one kind.
+fn document<P>(text: &str) -> Result<Written<P>, ApiError>
+where
+    P: TryFrom<Document, Error = Malformed>,
+{
+    Written::try_from(text.to_owned())
+        .map_err(|error| ApiError::new("MalformedPolicyDocument", error.to_string()))
+}
+
+/// Bytes that count against a policy's limit: white space does not.
+fn weight(document: &str) -> usize {
+    document
+        .bytes()
+        .filter(|byte| !byte.is_ascii_whitespace())
+        .count()
+}
+
+/// A document as IAM answers it: URL-encoded.
+fn encoded(document: &str) -> String {
+    utf8_percent_encode(document, UNRESERVED).to_string()
+}
+
+fn trust_policy(params: &Params, parameter: &str) -> Result<Written<TrustPolicy>, ApiError> {
+    let text = required(params, parameter)?;
+    let document = document(text)?;
+    if weight(text) > LARGEST_TRUST_POLICY {
         return Err(limit_exceeded(format!(
             "Cannot exceed quota for ACLSizePerRole: {LARGEST_TRUST_POLICY}"
         )));
     }
-    Ok(document.to_owned())
+    Ok(document)
 }
 
 fn longest_session(params: &Params) -> Result<i64, ApiError> {
@@ -258,7 +285,7 @@ pub(super) fn write_role(xml: &mut Xml, role: &Role, with_tags: bool) {
         .text("CreateDate", role.created_at.strftime("%Y-%m-%dT%H:%M:%SZ"))
         .text(
             "AssumeRolePolicyDocument",
-            policy::encoded(&role.trust_policy),
+            encoded(role.trust_policy.text()),
         )
         .optional("Description", role.description.as_ref())
         .text("MaxSessionDuration", role.longest_session_seconds);

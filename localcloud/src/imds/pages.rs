@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::auth::Credential;
 use crate::ec2::InstanceFacts;
+use crate::iam::ProfileRole;
 
 /// A page of the metadata service.
 #[derive(Debug, PartialEq)]
@@ -13,19 +14,20 @@ pub(super) enum Page {
     Bytes(Vec<u8>),
 }
 
-/// The page at a path, if there is one. `role` is name and id of the instance's role.
+/// The page at a path, if there is one. `keys` gives none of a role that EC2 may not take.
 pub(super) fn page(
     facts: &InstanceFacts,
     account: &str,
-    role: Option<&(String, String)>,
-    keys: impl Fn(&(String, String)) -> Credential,
+    role: Option<&ProfileRole>,
+    keys: impl Fn(&ProfileRole) -> Option<Credential>,
     path: &str,
 ) -> Option<Page> {
     let path = path.trim_end_matches('/');
     if let Some(role) = role
-        && path == format!("/latest/meta-data/iam/security-credentials/{}", role.0)
+        && path == format!("/latest/meta-data/iam/security-credentials/{}", role.name)
     {
-        return Some(Page::Json(credentials(&keys(role))));
+        let page = keys(role).map_or_else(|| not_trusted(role), |keys| credentials(&keys));
+        return Some(Page::Json(page));
     }
     if let Some(key) = path.strip_prefix("/latest/meta-data/tags/instance/") {
         let key = percent_encoding::percent_decode_str(key)
@@ -57,7 +59,7 @@ pub(super) fn page(
     }
 }
 
-fn meta_data(facts: &InstanceFacts, role: Option<&(String, String)>, path: &str) -> Option<String> {
+fn meta_data(facts: &InstanceFacts, role: Option<&ProfileRole>, path: &str) -> Option<String> {
     let mac = &facts.mac;
     let interface = path.strip_prefix(&format!("/network/interfaces/macs/{mac}"));
     let address = facts.address.to_string();
@@ -89,7 +91,7 @@ fn meta_data(facts: &InstanceFacts, role: Option<&(String, String)>, path: &str)
             facts.profile.as_ref()?;
             "info\nsecurity-credentials/".to_owned()
         }
-        "/iam/security-credentials" => role?.0.clone(),
+        "/iam/security-credentials" => role?.name.clone(),
         "/tags" => {
             facts.tags.as_ref()?;
             "instance/".to_owned()
@@ -141,6 +143,18 @@ fn credentials(keys: &Credential) -> Value {
         "SecretAccessKey": keys.secret_access_key,
         "Token": keys.session_token,
         "Expiration": keys.expires_at.map(second),
+    })
+}
+
+/// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/iam-roles-for-amazon-ec2.html>
+fn not_trusted(role: &ProfileRole) -> Value {
+    json!({
+        "Code": "AssumeRoleUnauthorizedAccess",
+        "Message": format!(
+            "EC2 cannot assume the role {}. Its trust policy does not let ec2.amazonaws.com take it.",
+            role.name
+        ),
+        "LastUpdated": second(jiff::Timestamp::now()),
     })
 }
 
@@ -199,14 +213,13 @@ mod tests {
     }
 
     fn text(facts: &InstanceFacts, path: &str) -> Option<String> {
-        let keys = |_: &(String, String)| panic!("no keys were asked for");
-        match page(
-            facts,
-            "123456789012",
-            Some(&("r".into(), "AROA1".into())),
-            keys,
-            path,
-        )? {
+        let keys = |_: &ProfileRole| panic!("no keys were asked for");
+        let role = ProfileRole {
+            name: "r".into(),
+            id: "AROA1".into(),
+            trusts_ec2: true,
+        };
+        match page(facts, "123456789012", Some(&role), keys, path)? {
             Page::Text(text) => Some(text),
             Page::Bytes(bytes) => Some(String::from_utf8(bytes).unwrap()),
             Page::Json(value) => Some(value.to_string()),

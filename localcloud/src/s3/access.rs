@@ -1,4 +1,5 @@
-//! Who may call: signatures against localcloud's access keys, and the tokens of role sessions.
+//! Who may call: signatures against localcloud's access keys, the tokens of role sessions, and what
+//! the policies of their roles allow.
 
 use std::sync::Arc;
 
@@ -6,10 +7,17 @@ use http::StatusCode;
 use jiff::Timestamp;
 use s3s::access::{S3Access, S3AccessContext};
 use s3s::auth::{S3Auth, SecretKey};
+use s3s::dto::CopySource;
+use s3s::path::S3Path;
 use s3s::{S3Error, S3ErrorCode, S3Result, s3_error};
 use subtle::ConstantTimeEq;
 
+use crate::access::table::{self, S3Call};
+use crate::access::{Access, Check, Refusal};
+use crate::auth::{Caller, scope_of};
 use crate::context::Context;
+
+use super::api::CreationTags;
 
 const TOKEN: &str = "x-amz-security-token";
 
@@ -26,17 +34,33 @@ impl S3Auth for Secrets {
     }
 }
 
-/// Lets signed requests through whose session, if the key is one of a session, is named and not over.
-pub(crate) struct Sessions(pub(crate) Arc<Context>);
+/// Lets signed requests through whose session, if the key is one of a session, is named and not
+/// over, and whose role, if they are of one, may do what they ask.
+pub(crate) struct Permission {
+    pub(crate) context: Arc<Context>,
+    pub(crate) access: Arc<Access>,
+}
 
 #[async_trait::async_trait]
-impl S3Access for Sessions {
+impl S3Access for Permission {
     async fn check(&self, context: &mut S3AccessContext<'_>) -> S3Result<()> {
+        let caller = self.identify(context)?;
+        let checks = checks(context)?;
+        self.access
+            .permit(&caller, &checks)
+            .map_err(|refusal| denied(&refusal))?;
+        context.extensions_mut().insert(caller);
+        Ok(())
+    }
+}
+
+impl Permission {
+    fn identify(&self, context: &S3AccessContext<'_>) -> S3Result<Caller> {
         let Some(signed) = context.credentials() else {
             return Err(s3_error!(AccessDenied, "Access Denied"));
         };
         let credential = self
-            .0
+            .context
             .credentials
             .find(&signed.access_key)
             .ok_or_else(unknown_key)?;
@@ -59,8 +83,54 @@ impl S3Access for Sessions {
         if credential.is_expired(Timestamp::now()) {
             return Err(s3_error!(ExpiredToken, "The provided token has expired."));
         }
-        Ok(())
+        Ok(Caller::new(
+            self.context.account(),
+            credential.principal,
+            scope_of(context.headers()).map_or_else(String::new, |scope| scope.region),
+            "s3".to_owned(),
+        ))
     }
+}
+
+/// What a request checks, as far as address and headers say it.
+fn checks(context: &mut S3AccessContext<'_>) -> S3Result<Vec<Check>> {
+    let (bucket, key) = match context.s3_path() {
+        S3Path::Root => ("", ""),
+        S3Path::Bucket { bucket } => (bucket.as_ref(), ""),
+        S3Path::Object { bucket, key } => (bucket.as_ref(), key.as_ref()),
+    };
+    let (bucket, key) = (bucket.to_owned(), key.to_owned());
+    let operation = context.s3_op().name().to_owned();
+    let header = |name: &str| context.headers().get(name)?.to_str().ok();
+    let query = pairs(context.uri().query().unwrap_or_default());
+    let object_tags = pairs(header("x-amz-tagging").unwrap_or_default());
+    let source = header("x-amz-copy-source").and_then(|text| CopySource::parse(text).ok());
+    let bucket_tags = context.extensions_mut().get::<CreationTags>().cloned();
+    let call = S3Call {
+        operation: &operation,
+        bucket: &bucket,
+        key: &key,
+        query: &query,
+        copied: match &source {
+            Some(CopySource::Bucket { bucket, key, .. }) => Some((bucket, key)),
+            _ => None,
+        },
+        object_tags: &object_tags,
+        bucket_tags: bucket_tags.as_ref().map_or(&[], |CreationTags(tags)| tags),
+    };
+    table::objects(&call)
+        .ok_or_else(|| s3_error!(NotImplemented, "localcloud does not implement {operation}"))
+}
+
+fn pairs(query: &str) -> Vec<(String, String)> {
+    form_urlencoded::parse(query.as_bytes())
+        .into_owned()
+        .collect()
+}
+
+/// A refusal as S3 says it.
+pub(crate) fn denied(refusal: &Refusal) -> S3Error {
+    S3Error::with_message(S3ErrorCode::AccessDenied, refusal.to_string())
 }
 
 /// The session token of a request: a header, or in a presigned URL part of the query.

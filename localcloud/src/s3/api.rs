@@ -17,16 +17,21 @@ pub(crate) use buckets::CreationTags;
 use std::sync::Arc;
 
 use s3s::dto;
-use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
+use s3s::{S3, S3Error, S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
 
+use super::access::denied;
 use super::bucket::Bucket;
 use super::error::internal;
 use super::store::Store;
+use crate::access::table;
+use crate::access::{Access, Check};
+use crate::auth::Caller;
 
 /// The S3 API over the store.
 pub(crate) struct Api {
     pub(crate) store: Arc<Store>,
     pub(crate) owner: String,
+    pub(crate) access: Arc<Access>,
 }
 
 impl Api {
@@ -39,6 +44,27 @@ impl Api {
                 Err(wrong_region(signed.as_str(), &region))
             }
             _ => Ok(bucket),
+        }
+    }
+
+    /// Refuses a caller one thing more than what its request as a whole was checked for.
+    fn permit<T>(&self, request: &S3Request<T>, check: Check) -> S3Result<()> {
+        let caller = request.extensions.get::<Caller>();
+        let caller = caller.ok_or_else(|| s3_error!(AccessDenied, "Access Denied"))?;
+        self.access
+            .permit(caller, &[check])
+            .map_err(|refusal| denied(&refusal))
+    }
+
+    /// That an object is missing is told only to who may list its bucket.
+    /// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html>
+    fn missing<T>(&self, request: &S3Request<T>, bucket: &str, error: S3Error) -> S3Error {
+        if *error.code() != S3ErrorCode::NoSuchKey {
+            return error;
+        }
+        match self.permit(request, table::list(bucket)) {
+            Ok(()) => error,
+            Err(denied) => denied,
         }
     }
 

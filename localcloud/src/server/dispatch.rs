@@ -9,7 +9,8 @@ use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::own;
-use crate::auth::{self, Caller};
+use crate::access::table;
+use crate::auth::{self, Caller, Principal};
 use crate::cloud::Cloud;
 use crate::connections::Request;
 use crate::wire::{ApiError, ErrorStyle, Params, Response, Xml, response, too_large, unpacked};
@@ -75,6 +76,7 @@ async fn call(
     }
     let params = Params::parse(&unpacked(&body, &parts.headers)?)?;
     let action = params.action()?;
+    permit(cloud, &caller, action, &params)?;
     let (namespace, style, answer) = match caller.service.as_str() {
         "ec2" => (
             "http://ec2.amazonaws.com/doc/2016-11-15/",
@@ -130,6 +132,28 @@ fn identify(cloud: &Cloud, parts: &request::Parts, body: &[u8]) -> Result<Caller
         ));
     }
     Ok(caller)
+}
+
+/// Refuses what the caller's role may not do, and what nobody can do here: an action without a row in
+/// the table of checks.
+fn permit(cloud: &Cloud, caller: &Caller, action: &str, params: &Params) -> Result<(), ApiError> {
+    let service = caller.service.as_str();
+    if service == "monitoring" {
+        // CloudWatch has more protocols than this one, and checks behind all of them.
+        return Ok(());
+    }
+    let row = table::row(service, action).ok_or_else(|| ApiError::invalid_action(action))?;
+    if caller.principal == Principal::Root {
+        return Ok(());
+    }
+    let checks = row(&table::Call {
+        caller,
+        action,
+        params,
+        resources: cloud,
+    });
+    let permitted = cloud.access.permit(caller, &checks);
+    permitted.map_err(|refusal| refusal.error(service))
 }
 
 /// The operation in the path of the CBOR protocol, or in the header of the JSON one; empty in Query.

@@ -1,4 +1,5 @@
-//! What localcloud answers in its own name: health, shutdown, the caller's address, the CA.
+//! What localcloud answers in its own name: health, shutdown, what roles did, the
+//! caller's address, the CA.
 
 use std::net::SocketAddr;
 
@@ -29,13 +30,20 @@ pub(super) fn answer(cloud: &Cloud, peer: SocketAddr, request: &Request) -> Resp
         (&Method::GET, "/_localcloud/health") => health(cloud),
         (&Method::GET, "/_localcloud/ca.pem") => authority(cloud),
         (&Method::POST, "/_localcloud/shutdown") => shutdown(cloud, request),
-        (_, "/_localcloud/health" | "/_localcloud/ca.pem" | "/_localcloud/shutdown") => text(
+        (&Method::GET, "/_localcloud/roles") => roles(cloud, request),
+        (
+            _,
+            "/_localcloud/health"
+            | "/_localcloud/ca.pem"
+            | "/_localcloud/roles"
+            | "/_localcloud/shutdown",
+        ) => text(
             StatusCode::METHOD_NOT_ALLOWED,
-            "use GET for health and ca.pem, POST for shutdown\n",
+            "use GET for health, ca.pem and roles, POST for shutdown\n",
         ),
         _ => text(
             StatusCode::NOT_FOUND,
-            "localcloud has /_localcloud/health, /_localcloud/ca.pem, /_localcloud/shutdown and /checkip\n",
+            "localcloud has /_localcloud/health, /_localcloud/ca.pem, /_localcloud/roles, /_localcloud/shutdown and /checkip\n",
         ),
     }
 }
@@ -61,20 +69,35 @@ fn authority(cloud: &Cloud) -> Response {
     }
 }
 
-fn shutdown(cloud: &Cloud, request: &Request) -> Response {
+/// What roles did and were refused; for the account's owner.
+fn roles(cloud: &Cloud, request: &Request) -> Response {
+    if !is_from_owner(cloud, request) {
+        return who_are_you();
+    }
+    json(StatusCode::OK, &serde_json::json!(cloud.access.record()))
+}
+
+fn is_from_owner(cloud: &Cloud, request: &Request) -> bool {
     let expected = format!(
         "Bearer {}",
         cloud.context.credentials.root().secret_access_key
     );
-    let allowed = request
+    request
         .headers()
         .get(header::AUTHORIZATION)
-        .is_some_and(|given| bool::from(given.as_bytes().ct_eq(expected.as_bytes())));
-    if !allowed {
-        return text(
-            StatusCode::UNAUTHORIZED,
-            "send the header `authorization: Bearer <secret access key>`; it is in endpoint.json\n",
-        );
+        .is_some_and(|given| bool::from(given.as_bytes().ct_eq(expected.as_bytes())))
+}
+
+fn who_are_you() -> Response {
+    text(
+        StatusCode::UNAUTHORIZED,
+        "send the header `authorization: Bearer <secret access key>`; it is in endpoint.json\n",
+    )
+}
+
+fn shutdown(cloud: &Cloud, request: &Request) -> Response {
+    if !is_from_owner(cloud, request) {
+        return who_are_you();
     }
     let left = cloud.remaining();
     if request.uri().query() == Some("if-empty") && !left.is_empty() {

@@ -7,6 +7,7 @@ mod images;
 mod launching;
 mod living;
 mod machines;
+mod permissions;
 mod restarts;
 mod roles;
 mod support;

@@ -24,6 +24,9 @@ pub(crate) struct Clients {
     pub(crate) ec2: aws_sdk_ec2::Client,
     pub(crate) iam: aws_sdk_iam::Client,
     pub(crate) sts: aws_sdk_sts::Client,
+    pub(crate) rds: aws_sdk_rds::Client,
+    pub(crate) s3: aws_sdk_s3::Client,
+    pub(crate) cloudwatch: aws_sdk_cloudwatch::Client,
 }
 
 impl Clients {
@@ -51,6 +54,9 @@ impl Clients {
             ec2: client!(aws_sdk_ec2),
             iam: client!(aws_sdk_iam),
             sts: client!(aws_sdk_sts),
+            rds: client!(aws_sdk_rds),
+            s3: client!(aws_sdk_s3),
+            cloudwatch: client!(aws_sdk_cloudwatch),
         }
     }
 }
@@ -79,6 +85,26 @@ impl Cloud {
             running: Some(running),
             home,
         }
+    }
+
+    /// Clients with the credentials of a session of a role, as an instance's metadata service has
+    /// them.
+    pub(crate) async fn as_role(&self, role: &str) -> Clients {
+        let found = self.iam().get_role().role_name(role).send().await.unwrap();
+        self.in_session(role, found.role().unwrap().role_id())
+    }
+
+    pub(crate) fn in_session(&self, role: &str, id: &str) -> Clients {
+        let principal = localcloud::auth::Principal::Role {
+            name: role.to_owned(),
+            id: id.to_owned(),
+            session: "i-0123456789abcdef0".to_owned(),
+        };
+        let store = &self.running().cloud().context.credentials;
+        let session = store.issue(principal, jiff::SignedDuration::from_hours(1));
+        let token = session.session_token.as_deref();
+        let credentials = keys(&session.access_key_id, &session.secret_access_key, token);
+        Clients::new(&self.running().endpoint(), &credentials)
     }
 
     pub(crate) fn ec2(&self) -> &aws_sdk_ec2::Client {

@@ -6,6 +6,7 @@ use crate::support::cloud;
 use crate::support::code;
 use crate::support::lasting;
 use crate::support::put;
+use crate::support::role;
 use aws_credential_types::Credentials;
 use aws_sdk_s3::presigning::PresigningConfig;
 use localcloud::Running;
@@ -39,11 +40,10 @@ async fn only_who_signs_rightly_may_call() {
         "SignatureDoesNotMatch"
     );
 
-    let role = localcloud::auth::Principal::Role {
-        name: "r".into(),
-        id: "AROA1".into(),
-        session: "i-1".into(),
-    };
+    let role = role(
+        running,
+        r#"{"Effect":"Allow","Action":"s3:*","Resource":"*"}"#,
+    );
     let store = &running.cloud().context.credentials;
     let session = store.issue(role.clone(), jiff::SignedDuration::from_hours(1));
     let signed = |token: Option<String>| {
@@ -100,7 +100,12 @@ async fn only_who_signs_rightly_may_call() {
 }
 
 /// A plain HTTP call, as curl would make it.
-async fn http_call(running: &Running, method: &str, uri: &str, body: &[u8]) -> (u16, Vec<u8>) {
+pub(crate) async fn http_call(
+    running: &Running,
+    method: &str,
+    uri: &str,
+    body: &[u8],
+) -> (u16, Vec<u8>) {
     let target = uri
         .strip_prefix(&running.endpoint())
         .expect("a URL of this endpoint");

@@ -8,4 +8,5 @@ mod durability;
 mod listings;
 mod objects;
 mod parts;
+mod permissions;
 mod support;

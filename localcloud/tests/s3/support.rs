@@ -13,6 +13,9 @@ use aws_sdk_s3::types::Tag;
 use aws_smithy_http_client::tls;
 use localcloud::Options;
 use localcloud::Running;
+use localcloud::auth::Caller;
+use localcloud::auth::Principal;
+use localcloud::wire::Params;
 use std::time::Duration;
 
 pub(crate) struct Cloud {
@@ -124,4 +127,54 @@ pub(crate) fn tag(key: &str, value: &str) -> Tag {
 
 pub(crate) fn lasting(seconds: u64) -> PresigningConfig {
     PresigningConfig::expires_in(Duration::from_secs(seconds)).unwrap()
+}
+
+/// A role with one statement.
+pub(crate) fn role(running: &Running, statement: &str) -> Principal {
+    let cloud = running.cloud();
+    let account = cloud.context.account();
+    let caller = Caller::new(account, Principal::Root, "us-east-1".into(), "iam".into());
+    let call = |form: &[(&str, &str)]| {
+        let form = form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(form)
+            .finish();
+        let params = Params::parse(form.as_bytes()).unwrap();
+        cloud.iam.call(&caller, &params).unwrap()
+    };
+    let trust = r#"{"Statement":{"Effect":"Allow","Principal":"*","Action":"sts:AssumeRole"}}"#;
+    let made = call(&[
+        ("Action", "CreateRole"),
+        ("RoleName", "r"),
+        ("AssumeRolePolicyDocument", trust),
+    ]);
+    call(&[
+        ("Action", "PutRolePolicy"),
+        ("RoleName", "r"),
+        ("PolicyName", "p"),
+        (
+            "PolicyDocument",
+            &format!(r#"{{"Statement":[{statement}]}}"#),
+        ),
+    ]);
+    let (_, id) = made.split_once("<RoleId>").unwrap();
+    let (id, _) = id.split_once('<').unwrap();
+    Principal::Role {
+        name: "r".to_owned(),
+        id: id.to_owned(),
+        session: "i-1".to_owned(),
+    }
+}
+
+/// A client with the credentials of a session of a role.
+pub(crate) fn client_of(running: &Running, role: Principal) -> Client {
+    let store = &running.cloud().context.credentials;
+    let session = store.issue(role, jiff::SignedDuration::from_hours(1));
+    let credentials = Credentials::new(
+        session.access_key_id,
+        session.secret_access_key,
+        session.session_token,
+        None,
+        "test",
+    );
+    client_with(running, credentials, "us-east-1")
 }

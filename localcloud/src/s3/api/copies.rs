@@ -23,8 +23,9 @@ pub(super) struct Source {
 }
 
 /// Opens the object that a copy is made of, if it is as the caller demands.
-pub(super) fn open(
+pub(super) fn open<T>(
     api: &Api,
+    request: &S3Request<T>,
     named: &dto::CopySource,
     demanded: &conditions::Read<'_>,
 ) -> S3Result<Source> {
@@ -41,7 +42,9 @@ pub(super) fn open(
     };
     only_version(version_id.as_deref())?;
     let bucket = api.store.bucket(bucket)?;
-    let (object, data) = bucket.open_object(key)?;
+    let (object, data) = bucket
+        .open_object(key)
+        .map_err(|error| api.missing(request, &bucket.name, error))?;
     demanded.check(&object).map_err(|_| {
         s3_error!(
             PreconditionFailed,
@@ -74,7 +77,12 @@ pub(super) async fn copy(
     mut request: S3Request<dto::CopyObjectInput>,
 ) -> Answer<dto::CopyObjectOutput> {
     let target = api.bucket(&request, &request.input.bucket)?;
-    let source = open(api, &request.input.copy_source, &demanded!(request.input))?;
+    let source = open(
+        api,
+        &request,
+        &request.input.copy_source,
+        &demanded!(request.input),
+    )?;
     let replaces = |directive: Option<&str>| directive == Some("REPLACE");
     let new_metadata = replaces(
         request

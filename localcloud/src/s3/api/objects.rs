@@ -15,6 +15,7 @@ use super::super::object::{Attributes, Object, now, timestamp};
 use super::super::receive::{Received, receive};
 use super::checksums::{self, Announced};
 use super::{Answer, Api, blocking, conditions, only_version};
+use crate::access::table;
 
 /// Largest object that one `PutObject` or one part may bring: 5 GiB.
 const LARGEST_PUT: u64 = 5 << 30;
@@ -228,9 +229,11 @@ pub(super) fn get(
     request: S3Request<dto::GetObjectInput>,
 ) -> Answer<dto::GetObjectOutput> {
     let bucket = api.bucket(&request, &request.input.bucket)?;
+    only_version(request.input.version_id.as_deref())?;
+    let (object, file): (_, File) = bucket
+        .open_object(&request.input.key)
+        .map_err(|error| api.missing(&request, &bucket.name, error))?;
     let input = request.input;
-    only_version(input.version_id.as_deref())?;
-    let (object, file): (_, File) = bucket.open_object(&input.key)?;
     conditions::Read {
         matches: input.if_match.as_ref(),
         matches_not: input.if_none_match.as_ref(),
@@ -260,7 +263,9 @@ pub(super) fn head(
     let input = &request.input;
     let bucket = api.bucket(request, &input.bucket)?;
     only_version(input.version_id.as_deref())?;
-    let object = bucket.object(&input.key)?;
+    let object = bucket
+        .object(&input.key)
+        .map_err(|error| api.missing(request, &bucket.name, error))?;
     conditions::Read {
         matches: input.if_match.as_ref(),
         matches_not: input.if_none_match.as_ref(),
@@ -288,7 +293,9 @@ pub(super) fn get_attributes(
     let input = &request.input;
     let bucket = api.bucket(request, &input.bucket)?;
     only_version(input.version_id.as_deref())?;
-    let object = bucket.object(&input.key)?;
+    let object = bucket
+        .object(&input.key)
+        .map_err(|error| api.missing(request, &bucket.name, error))?;
     let mut output = dto::GetObjectAttributesOutput {
         last_modified: Some(timestamp(object.modified)),
         ..Default::default()
@@ -361,17 +368,30 @@ pub(super) async fn delete_many(
     request: S3Request<dto::DeleteObjectsInput>,
 ) -> Answer<dto::DeleteObjectsOutput> {
     let bucket = api.bucket(&request, &request.input.bucket)?;
-    let asked = request.input.delete;
+    let asked = &request.input.delete;
     if asked.objects.is_empty() || asked.objects.len() > LARGEST_DELETE {
         return Err(s3_error!(
             MalformedXML,
             "The XML you provided was not well-formed or did not validate against our published schema"
         ));
     }
-    let (sound, wrong): (Vec<_>, Vec<_>) = asked
-        .objects
-        .into_iter()
-        .partition(|object| only_version(object.version_id.as_deref()).is_ok());
+    let quiet = asked.quiet.unwrap_or(false);
+    let (mut sound, mut errors) = (Vec::new(), Vec::new());
+    for object in &asked.objects {
+        let right = table::delete_one(&bucket.name, &object.key, object.version_id.is_some());
+        match api
+            .permit(&request, right)
+            .and_then(|()| only_version(object.version_id.as_deref()))
+        {
+            Ok(()) => sound.push(object.clone()),
+            Err(error) => errors.push(dto::Error {
+                code: Some(error.code().as_str().to_owned()),
+                message: error.message().map(str::to_owned),
+                key: Some(object.key.clone()),
+                version_id: object.version_id.clone(),
+            }),
+        }
+    }
     let keys: Vec<String> = sound.iter().map(|object| object.key.clone()).collect();
     blocking(move || {
         bucket.commit(None, |contents| {
@@ -387,15 +407,9 @@ pub(super) async fn delete_many(
         version_id: object.version_id,
         ..Default::default()
     });
-    let errors = wrong.into_iter().map(|object| dto::Error {
-        code: Some("NoSuchVersion".to_owned()),
-        message: Some("The specified version does not exist.".to_owned()),
-        key: Some(object.key),
-        version_id: object.version_id,
-    });
     Ok(S3Response::new(dto::DeleteObjectsOutput {
-        deleted: (!asked.quiet.unwrap_or(false)).then(|| deleted.collect()),
-        errors: Some(errors.collect()),
+        deleted: (!quiet).then(|| deleted.collect()),
+        errors: Some(errors),
         ..Default::default()
     }))
 }

@@ -42,8 +42,13 @@ pub(super) async fn copy(
     request: S3Request<dto::UploadPartCopyInput>,
 ) -> Answer<dto::UploadPartCopyOutput> {
     let bucket = api.bucket(&request, &request.input.bucket)?;
+    let source = copies::open(
+        api,
+        &request,
+        &request.input.copy_source,
+        &copies::demanded!(request.input),
+    )?;
     let input = request.input;
-    let source = copies::open(api, &input.copy_source, &copies::demanded!(input))?;
     let stretch = stretch(input.copy_source_range.as_deref(), source.object.size)?;
     let place = Place::of(&bucket, input.upload_id, input.key, input.part_number)?;
     let expected = Expected {
