@@ -6,8 +6,9 @@ use sha2::{Digest as _, Sha256};
 
 use super::ParameterError;
 
-/// Most parameters one request may have; a generous multiple of what any action takes.
-const MOST_PARAMETERS: usize = 50_000;
+/// Most parts of names one request may have, which is what takes memory: a thousand metrics with some
+/// dimensions each fit.
+const MOST_PARTS: usize = 50_000;
 /// Deepest nesting of names; AWS's own deepest is about seven.
 const DEEPEST_NAME: usize = 16;
 
@@ -30,39 +31,42 @@ impl Params {
     /// A name given twice, one nested too deep, or too many of them.
     pub fn parse(form: &[u8]) -> Result<Self, ParameterError> {
         let mut root = Self::default();
-        for (count, (name, value)) in form_urlencoded::parse(form).enumerate() {
-            if count >= MOST_PARAMETERS {
+        let mut parts = 0;
+        for (name, value) in form_urlencoded::parse(form) {
+            parts += root.insert(&name, value.into_owned())?;
+            if parts > MOST_PARTS {
                 return Err(invalid(&name, "", "There are too many parameters."));
             }
-            root.insert(&name, value.into_owned())?;
         }
         Ok(root)
     }
 
-    fn insert(&mut self, name: &str, value: String) -> Result<(), ParameterError> {
+    /// Adds a parameter; tells how many parts of its name were not there yet.
+    fn insert(&mut self, name: &str, value: String) -> Result<usize, ParameterError> {
         if name.split('.').count() > DEEPEST_NAME {
             return Err(invalid(name, "", "The name has too many parts."));
         }
         let mut node = self;
+        let mut added = 0;
         for part in name.split('.') {
             let path = if node.path.is_empty() {
                 part.to_owned()
             } else {
                 format!("{}.{part}", node.path)
             };
-            node = node
-                .children
-                .entry(part.to_owned())
-                .or_insert_with(|| Self {
+            node = node.children.entry(part.to_owned()).or_insert_with(|| {
+                added += 1;
+                Self {
                     path,
                     ..Self::default()
-                });
+                }
+            });
         }
         if node.value.is_some() {
             return Err(invalid(name, &value, "It is given twice."));
         }
         node.value = Some(value);
-        Ok(())
+        Ok(added)
     }
 
     /// The action asked for.
@@ -268,7 +272,15 @@ mod tests {
         assert!(Params::parse(b"A=1&A=2").is_err());
         assert!(Params::parse(&[b"a".as_slice(), &b".a".repeat(1000)].concat()).is_err());
         assert!(Params::parse(b"").is_ok_and(|params| params.is_empty()));
-        let many = (0..50_001).map(|n| format!("p{n}=1&")).collect::<String>();
-        assert!(Params::parse(many.as_bytes()).is_err());
+        let many = |count, name: &str| -> String {
+            let parameters = (0..count).map(|n| format!("{name}{n}=1&"));
+            parameters.collect()
+        };
+        assert!(Params::parse(many(50_000, "p").as_bytes()).is_ok());
+        assert!(Params::parse(many(50_001, "p").as_bytes()).is_err());
+        let deep = ".a".repeat(14);
+        assert!(Params::parse(many(4_000, &format!("p{deep}.")).as_bytes()).is_ok());
+        let forked = (0..4_000).map(|n| format!("p{n}{deep}=1&"));
+        assert!(Params::parse(forked.collect::<String>().as_bytes()).is_err());
     }
 }
