@@ -5,10 +5,12 @@ use std::time::Duration;
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{
-    BucketLocationConstraint, CreateBucketConfiguration, Delete, ObjectIdentifier, Tag,
+    BucketLocationConstraint, CreateBucketConfiguration, Delete, EncodingType, ObjectIdentifier,
+    Tag,
 };
 use deployer_core::inventory::FoundBucket;
 use deployer_core::names::{Kind, ResourceId, ResourceName, Scope, TAG_DEPLOYMENT, TAG_RESOURCE};
+use percent_encoding::percent_decode_str;
 
 use crate::account::Account;
 use crate::error::{AwsError, During, Meaning, gone_is_fine};
@@ -250,6 +252,7 @@ async fn abort_uploads(account: &Account, bucket: &str) -> Result<(), AwsError> 
             .s3
             .list_multipart_uploads()
             .bucket(bucket)
+            .encoding_type(EncodingType::Url)
             .send()
             .await;
         let page = page.during("ListMultipartUploads")?;
@@ -259,7 +262,7 @@ async fn abort_uploads(account: &Account, bucket: &str) -> Result<(), AwsError> 
                     .s3
                     .abort_multipart_upload()
                     .bucket(bucket)
-                    .key(key)
+                    .key(listed(key))
                     .upload_id(id);
                 gone_is_fine(abort.send().await.during("AbortMultipartUpload"))?;
             }
@@ -277,6 +280,7 @@ async fn delete_versions(account: &Account, bucket: &str) -> Result<(), AwsError
             .s3
             .list_object_versions()
             .bucket(bucket)
+            .encoding_type(EncodingType::Url)
             .send()
             .await;
         let page = page.during("ListObjectVersions")?;
@@ -289,7 +293,7 @@ async fn delete_versions(account: &Account, bucket: &str) -> Result<(), AwsError
             .chain(markers)
             .filter_map(|(key, version)| {
                 ObjectIdentifier::builder()
-                    .key(key?)
+                    .key(listed(key?))
                     .set_version_id(version.map(str::to_owned))
                     .build()
                     .ok()
@@ -300,6 +304,13 @@ async fn delete_versions(account: &Account, bucket: &str) -> Result<(), AwsError
         }
         delete_batch(account, bucket, objects).await?;
     }
+}
+
+/// A key out of a listing in the encoding `url`: XML cannot carry every character that a key may have,
+/// and what it changes on the way would never be found again.
+fn listed(key: &str) -> String {
+    let spaced = key.replace('+', " ");
+    percent_decode_str(&spaced).decode_utf8_lossy().into_owned()
 }
 
 async fn delete_batch(

@@ -143,6 +143,9 @@ fn the_aws_command_line_sees_it(laptop: &Laptop) {
     let bucket = listed.split_whitespace().last().expect("a bucket");
     let objects = aws(&["s3", "ls", "--recursive", &format!("s3://{bucket}")]);
     assert!(objects.contains("status/manager.json"), "{objects}");
+    // `down` takes away what others put there, too, under whatever key.
+    let odd = ["--bucket", bucket, "--key", "a+b %41 \u{1}\r & ü"];
+    aws(&[&["s3api", "put-object"], &odd[..]].concat());
     // The nodes tell their figures every five seconds.
     let deadline = Instant::now() + Duration::from_secs(60);
     while !aws(&["cloudwatch", "list-metrics"]).contains("Lookups") {
