@@ -8,6 +8,7 @@ mod answer;
 mod fields;
 mod list;
 mod log;
+mod periods;
 mod protocol;
 mod put;
 mod query;

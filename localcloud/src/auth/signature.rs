@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
 use super::{Caller, Credentials};
-use crate::wire::ApiError;
+use crate::wire::{ApiError, ParameterError};
 
 /// How far the clocks of caller and localcloud may be apart.
 const MOST_CLOCK_SKEW: SignedDuration = SignedDuration::from_mins(5);
@@ -67,6 +67,8 @@ impl AuthFailure {
         if service == "ec2" {
             return match self {
                 Self::Expired | Self::Skewed(_) => ApiError::new("RequestExpired", message),
+                // EC2 asks for what only its first clients sent.
+                Self::Missing => ParameterError::Missing("AWSAccessKeyId".to_owned()).into(),
                 _ => ApiError::with_status(
                     StatusCode::UNAUTHORIZED,
                     "AuthFailure",

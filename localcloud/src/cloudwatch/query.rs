@@ -1,5 +1,6 @@
 //! `GetMetricData` and `GetMetricStatistics`.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use ciborium::Value;
@@ -9,113 +10,14 @@ use crate::wire::ApiError;
 
 use super::answer::{structure, text, time};
 use super::fields::Fields;
+use super::periods::{Statistic, Stretch};
 use super::put::{dimensions, name, namespace};
-use super::series::{Minute, Series, Statistics, Store, Unit, minute_of, unit, unit_name};
+use super::series::{Minute, Series, Statistics, Store, Unit, unit, unit_name};
 
 const MOST_QUERIES: usize = 500;
 const MOST_DATAPOINTS: i64 = 100_800;
 /// Most points that one `GetMetricStatistics` answers.
 const MOST_STATISTICS: u32 = 1440;
-
-/// A statistic that can be computed from what is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Statistic {
-    SampleCount,
-    Average,
-    Sum,
-    Minimum,
-    Maximum,
-}
-
-impl Statistic {
-    const ALL: [(&'static str, Self); 5] = [
-        ("SampleCount", Self::SampleCount),
-        ("Average", Self::Average),
-        ("Sum", Self::Sum),
-        ("Minimum", Self::Minimum),
-        ("Maximum", Self::Maximum),
-    ];
-
-    fn named(name: &str) -> Option<Self> {
-        Self::ALL
-            .iter()
-            .find(|(known, _)| *known == name)
-            .map(|(_, statistic)| *statistic)
-    }
-
-    fn name(self) -> &'static str {
-        Self::ALL
-            .iter()
-            .find(|(_, statistic)| *statistic == self)
-            .map_or("", |(name, _)| name)
-    }
-
-    fn of(self, statistics: Statistics) -> f64 {
-        match self {
-            Self::SampleCount => statistics.count,
-            Self::Average => statistics.sum / statistics.count,
-            Self::Sum => statistics.sum,
-            Self::Minimum => statistics.minimum,
-            Self::Maximum => statistics.maximum,
-        }
-    }
-}
-
-/// A stretch of whole minutes, cut into periods.
-#[derive(Debug, Clone, Copy)]
-struct Stretch {
-    from: Minute,
-    until: Minute,
-    period: Minute,
-}
-
-impl Stretch {
-    /// The start is rounded down to a whole period; the end is exclusive: what begins at it or after
-    /// is left out.
-    fn of(from: Timestamp, until: Timestamp, seconds: i64) -> Option<Self> {
-        let period = Minute::try_from(seconds / 60)
-            .ok()
-            .filter(|period| *period > 0 && seconds % 60 == 0)?;
-        let from = minute_of(from) / period * period;
-        // A minute that begins before the end counts, even if the end is within it.
-        let end = until.as_second() + i64::from(until.subsec_nanosecond() > 0);
-        Some(Self {
-            from,
-            until: minute_of(Timestamp::from_second(end + 59).ok()?),
-            period,
-        })
-    }
-
-    fn points(self) -> u32 {
-        (self.until.saturating_sub(self.from)).div_ceil(self.period)
-    }
-
-    /// The periods that have data: their first minute, by unit.
-    fn read(
-        self,
-        store: &Store,
-        series: &Series,
-        wanted: Option<Unit>,
-    ) -> BTreeMap<(Minute, Unit), Statistics> {
-        let mut periods: BTreeMap<(Minute, Unit), Statistics> = BTreeMap::new();
-        let Some(minutes) = store.minutes(series) else {
-            return periods;
-        };
-        if self.from >= self.until {
-            return periods;
-        }
-        for ((minute, unit), statistics) in minutes.range((self.from, 0)..(self.until, 0)) {
-            if wanted.is_none_or(|wanted| wanted == *unit) {
-                let period = (minute / self.period * self.period, *unit);
-                periods
-                    .entry(period)
-                    .and_modify(|all| *all = all.and(*statistics))
-                    .or_insert(*statistics);
-            }
-        }
-        periods
-    }
-}
 
 fn validation(message: String) -> ApiError {
     ApiError::new("ValidationError", message)
@@ -137,6 +39,23 @@ fn series_of(fields: &Fields, region: &str) -> Result<Series, ApiError> {
         name: name(fields, "MetricName")?,
         dimensions: dimensions(fields)?,
     })
+}
+
+/// From when until when, in that order; each action has a code of its own for what is not.
+fn window(fields: &Fields, code: &'static str) -> Result<(Timestamp, Timestamp), ApiError> {
+    let from = fields.required_time("StartTime")?;
+    let until = fields.required_time("EndTime")?;
+    let wrong = |must| {
+        ApiError::new(
+            code,
+            format!("The parameter StartTime must {must} EndTime."),
+        )
+    };
+    match from.cmp(&until) {
+        Ordering::Less => Ok((from, until)),
+        Ordering::Equal => Err(wrong("not equal parameter")),
+        Ordering::Greater => Err(wrong("be less than the parameter")),
+    }
 }
 
 /// One line of a `GetMetricData`.
@@ -224,13 +143,7 @@ impl Query {
 /// # Errors
 /// What CloudWatch answers, and expressions and statistics that localcloud does not compute.
 pub(super) fn metric_data(fields: &Fields, region: &str, store: &Store) -> Result<Value, ApiError> {
-    let from = fields.required_time("StartTime")?;
-    let until = fields.required_time("EndTime")?;
-    if from >= until {
-        return Err(validation(
-            "The parameter StartTime must be less than the parameter EndTime.".to_owned(),
-        ));
-    }
+    let (from, until) = window(fields, "ValidationError")?;
     let asked = fields.structures("MetricDataQueries")?;
     if asked.is_empty() || asked.len() > MOST_QUERIES {
         return Err(validation(format!(
@@ -320,14 +233,7 @@ pub(super) fn metric_data(fields: &Fields, region: &str, store: &Store) -> Resul
 /// What CloudWatch answers, and percentiles, which localcloud does not compute.
 pub(super) fn statistics(fields: &Fields, region: &str, store: &Store) -> Result<Value, ApiError> {
     let series = series_of(fields, region)?;
-    let from = fields.required_time("StartTime")?;
-    let until = fields.required_time("EndTime")?;
-    if from >= until {
-        return Err(ApiError::new(
-            "InvalidParameterCombination",
-            "The parameter StartTime must be less than the parameter EndTime.",
-        ));
-    }
+    let (from, until) = window(fields, "InvalidParameterValue")?;
     let period = fields
         .integer("Period")?
         .ok_or_else(|| ApiError::new("MissingParameter", "The parameter Period is required."))?;
@@ -381,33 +287,4 @@ pub(super) fn statistics(fields: &Fields, region: &str, store: &Store) -> Result
         ("Label", Some(text(&series.name))),
         ("Datapoints", Some(Value::Array(points.collect()))),
     ]))
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-
-    use super::*;
-
-    fn at(seconds: i64) -> Timestamp {
-        Timestamp::from_second(seconds).unwrap()
-    }
-
-    #[test]
-    fn the_start_is_rounded_down_and_the_end_excluded() {
-        let minutes = |from, until, period| {
-            let stretch = Stretch::of(at(from), at(until), period).unwrap();
-            (stretch.from, stretch.until)
-        };
-        assert_eq!(minutes(600, 660, 60), (10, 11));
-        assert_eq!(minutes(659, 660, 60), (10, 11));
-        assert_eq!(minutes(600, 661, 60), (10, 12));
-        assert_eq!(minutes(601, 1200, 300), (10, 20));
-        assert_eq!(
-            Stretch::of(at(0), at(60), 30).map(|stretch| stretch.period),
-            None
-        );
-        assert!(Stretch::of(at(0), at(60), 0).is_none());
-        assert!(Stretch::of(at(0), at(60), -60).is_none());
-    }
 }

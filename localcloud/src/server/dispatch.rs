@@ -27,9 +27,10 @@ pub(super) async fn answer(cloud: &Cloud, peer: SocketAddr, request: Request) ->
         return own::answer(cloud, peer, &request);
     }
     match auth::scope_of(request.headers()) {
-        Some(scope) if scope.service != "s3" => by_action(cloud, request, &scope.service).await,
-        // Of which service is not said; CloudWatch's refusal fits all that speak as it does.
-        None if names_an_action(&request) => by_action(cloud, request, "monitoring").await,
+        Some(scope) if scope.service != "s3" => {
+            by_action(cloud, request, Some(&scope.service)).await
+        }
+        None if names_an_action(&request) => by_action(cloud, request, None).await,
         // Unsigned, credentials in the query or an older signature: only S3 takes those.
         _ => cloud.s3.call(request).await,
     }
@@ -41,11 +42,18 @@ fn names_an_action(request: &Request) -> bool {
         && (request.uri().path() == "/" || request.headers().contains_key("smithy-protocol"))
 }
 
-async fn by_action(cloud: &Cloud, request: Request, service: &str) -> Response {
+/// Answers a request to one of the services beside S3: the one that the signature names, if there is
+/// one.
+async fn by_action(cloud: &Cloud, request: Request, named: Option<&str>) -> Response {
     let request_id = Uuid::new_v4().to_string();
     let (parts, body) = request.into_parts();
+    let mut service = named.unwrap_or("monitoring");
     let answered = match Limited::new(body, LARGEST_BODY).collect().await {
-        Ok(body) => call(cloud, &parts, body.to_bytes(), &request_id).await,
+        Ok(body) => {
+            let body = body.to_bytes();
+            service = named.unwrap_or_else(|| likely_service(&body));
+            call(cloud, service, &parts, body, &request_id).await
+        }
         Err(error) if error.is::<LengthLimitError>() => Err(too_large(LARGEST_BODY)),
         Err(error) => Err(ApiError::new("IncompleteBody", error.to_string())),
     };
@@ -59,11 +67,12 @@ async fn by_action(cloud: &Cloud, request: Request, service: &str) -> Response {
 
 async fn call(
     cloud: &Cloud,
+    service: &str,
     parts: &request::Parts,
     body: Bytes,
     request_id: &str,
 ) -> Result<Response, ApiError> {
-    let caller = identify(cloud, parts, &body)?;
+    let caller = identify(cloud, service, parts, &body)?;
     let operation = cloudwatch_operation(parts);
     if caller.service == "monitoring" && !operation.is_empty() {
         return Ok(cloud
@@ -108,6 +117,17 @@ async fn call(
     Ok(success(action, namespace, style, &answer, request_id))
 }
 
+/// The service that an unsigned request is for, as far as refusing it goes: EC2 by its version, else
+/// one whose refusals are as those of all the others.
+fn likely_service(body: &[u8]) -> &'static str {
+    let of_ec2 = ("Version".into(), "2016-11-15".into());
+    if form_urlencoded::parse(body).any(|parameter| parameter == of_ec2) {
+        "ec2"
+    } else {
+        "monitoring"
+    }
+}
+
 fn unknown_service(name: &str) -> ApiError {
     ApiError::new(
         "UnknownService",
@@ -118,12 +138,14 @@ fn unknown_service(name: &str) -> ApiError {
     )
 }
 
-fn identify(cloud: &Cloud, parts: &request::Parts, body: &[u8]) -> Result<Caller, ApiError> {
-    let service = auth::scope_of(&parts.headers)
-        .map(|scope| scope.service)
-        .unwrap_or_default();
+fn identify(
+    cloud: &Cloud,
+    service: &str,
+    parts: &request::Parts,
+    body: &[u8],
+) -> Result<Caller, ApiError> {
     let caller = auth::verify(&cloud.context.credentials, parts, body, Timestamp::now())
-        .map_err(|failure| failure.into_error(&service))?;
+        .map_err(|failure| failure.into_error(service))?;
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     if caller.region.is_empty() || caller.region.len() > 32 || !caller.region.chars().all(plain) {
         return Err(ApiError::new(

@@ -87,6 +87,13 @@ class Metrics(unittest.TestCase):
         self.assertIn("MetricData.member.1.Unit", said)
         code, status, _ = refusal(put, Namespace=NAMESPACE, MetricData=[{"MetricName": "X"}])
         self.assertEqual((code, status), ("MissingParameter", 400))
+        code, status, said = refusal(
+            self.metrics.get_metric_statistics,
+            **{"Namespace": NAMESPACE, "MetricName": "X", "Period": 60, "Statistics": ["Sum"]},
+            **{"StartTime": self.minute, "EndTime": self.minute},
+        )
+        self.assertEqual((code, status), ("InvalidParameterValue", 400))
+        self.assertIn("StartTime must not equal parameter EndTime", said)
 
 
 if __name__ == "__main__":

@@ -15,8 +15,6 @@ CALLS = {
     "rds": "describe_db_instances",
     "cloudwatch": "list_metrics",
 }
-QUERY = ["iam", "sts", "rds", "cloudwatch"]
-
 
 class Refusals(unittest.TestCase):
     def all_refuse(self, expected, **settings):
@@ -59,12 +57,12 @@ class Refusals(unittest.TestCase):
 
     def test_no_signature(self):
         unsigned = Config(signature_version=UNSIGNED)
-        for service in QUERY:
-            call = getattr(client(service, config=unsigned), CALLS[service])
-            code, status, _ = refusal(call)
-            self.assertEqual((code, status), ("MissingAuthenticationToken", 403), service)
-        code, status, _ = refusal(client("s3", config=unsigned).list_buckets)
-        self.assertEqual((code, status), ("AccessDenied", 403))
+        expected = {
+            "ec2": ("MissingParameter", 400),
+            "s3": ("AccessDenied", 403),
+            "query": ("MissingAuthenticationToken", 403),
+        }
+        self.all_refuse(expected, config=unsigned)
 
     def test_actions_that_are_not_there_are_named(self):
         metrics = client("cloudwatch")
