@@ -50,6 +50,7 @@ impl Place {
         command
             .env("BIVOUAC_HOME", self.folder.path())
             .env("DEPLOY", env!("CARGO_BIN_EXE_deploy"))
+            .env("SHELL", "/bin/sh")
             .env("AWS_CONFIG_FILE", "/dev/null")
             .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null");
         command
@@ -59,7 +60,6 @@ impl Place {
     fn run(&self, environment: &str, scripts: &[&str]) -> BTreeSet<Call> {
         let environment = installed(environment);
         let calls = self.folder.path().join("calls");
-        let over = self.session_that_is_over();
         // Without an address the tools would call AWS.
         let script = r#"eval "$("$DEPLOY" env)"; : "${AWS_ENDPOINT_URL:?}"; exec "$@""#;
         let mut command = self.shell(script);
@@ -71,10 +71,16 @@ impl Place {
             // No compiled files in the source tree.
             .env("PYTHONDONTWRITEBYTECODE", "1")
             .env("BIVOUAC_TEST_AWS", environment.join("bin/aws"))
-            .env("BIVOUAC_TEST_CALLS", &calls)
-            .env("BIVOUAC_TEST_EXPIRED_KEY", over.access_key_id)
-            .env("BIVOUAC_TEST_EXPIRED_SECRET", over.secret_access_key)
-            .env("BIVOUAC_TEST_EXPIRED_TOKEN", over.session_token.unwrap());
+            .env("BIVOUAC_TEST_CALLS", &calls);
+        let an_hour = SignedDuration::from_hours(1);
+        for (name, validity) in [("EXPIRED", SignedDuration::ZERO), ("POWERLESS", an_hour)] {
+            let session = self.session(validity);
+            let variable = |part| format!("BIVOUAC_TEST_{name}_{part}");
+            command
+                .env(variable("KEY"), session.access_key_id)
+                .env(variable("SECRET"), session.secret_access_key)
+                .env(variable("TOKEN"), session.session_token.unwrap());
+        }
         let output = command.output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{said}");
@@ -90,14 +96,15 @@ impl Place {
             .collect()
     }
 
-    fn session_that_is_over(&self) -> Credential {
+    /// A session of a role that is not there any more and so has no rights.
+    fn session(&self, validity: SignedDuration) -> Credential {
         let role = Principal::Role {
             name: "r".into(),
             id: "AROA1".into(),
             session: "i-1".into(),
         };
         let credentials = &self.cloud.cloud().context.credentials;
-        credentials.issue(role, SignedDuration::ZERO)
+        credentials.issue(role, validity)
     }
 }
 

@@ -17,8 +17,9 @@ CALLS = {
 }
 
 class Refusals(unittest.TestCase):
-    def all_refuse(self, expected, **settings):
-        for service, call in CALLS.items():
+    def all_refuse(self, expected, services=CALLS, **settings):
+        for service in services:
+            call = CALLS[service]
             code, status, _ = refusal(getattr(client(service, **settings), call))
             wanted = expected.get(service, expected["query"])
             self.assertEqual((code, status), wanted, service)
@@ -54,6 +55,17 @@ class Refusals(unittest.TestCase):
             "query": ("InvalidClientTokenId", 403),
         }
         self.all_refuse(foreign, **session("EXPIRED") | {"aws_session_token": "another"})
+
+    def test_a_session_without_rights(self):
+        denied = {"ec2": ("UnauthorizedOperation", 403), "query": ("AccessDenied", 403)}
+        # Who one is may be asked by everybody.
+        services = [service for service in CALLS if service != "sts"]
+        self.all_refuse(denied, services, **session("POWERLESS"))
+        ec2 = client("ec2", **session("POWERLESS"))
+        _, _, said = refusal(ec2.describe_instances)
+        encoded = said.rsplit(" ", 1)[1]
+        told = client("sts").decode_authorization_message(EncodedMessage=encoded)
+        self.assertIn("ec2:DescribeInstances", told["DecodedMessage"])
 
     def test_no_signature(self):
         unsigned = Config(signature_version=UNSIGNED)

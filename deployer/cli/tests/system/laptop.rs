@@ -83,6 +83,7 @@ impl Laptop {
         command
             .env_remove("CARGO")
             .env("BIVOUAC_HOME", self.home())
+            .env("SHELL", "/bin/sh")
             .env("AWS_EC2_METADATA_DISABLED", "true")
             .env("AWS_CONFIG_FILE", "/dev/null")
             .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null");
