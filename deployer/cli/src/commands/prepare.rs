@@ -1,9 +1,10 @@
 //! What `plan` and `up` have in common: from a file to a plan.
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use deployer_aws::{read, stored};
-use deployer_core::blueprint::{Blueprint, Files, read as read_blueprint};
+use deployer_core::blueprint::{Blueprint, Files, LARGEST, read as read_blueprint};
 use deployer_core::inventory::Ground;
 use deployer_core::known::Known;
 use deployer_core::names::Scope;
@@ -24,13 +25,22 @@ struct Beside(PathBuf);
 
 impl Files for Beside {
     fn read(&self, name: &str) -> std::io::Result<Vec<u8>> {
-        std::fs::read(self.0.join(name))
+        bounded(&self.0.join(name))
     }
+}
+
+/// Reads a file as far as it takes to know that it is too large: it may be a pipe or a device.
+fn bounded(path: &Path) -> std::io::Result<Vec<u8>> {
+    let most = u64::try_from(LARGEST).unwrap_or(u64::MAX);
+    let mut bytes = Vec::new();
+    let mut file = std::fs::File::open(path)?.take(most.saturating_add(1));
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// Reads and checks a blueprint. Nothing was called and nothing was made when this fails.
 pub(super) fn blueprint(path: &Path) -> Result<Blueprint, Failure> {
-    let bytes = std::fs::read(path).map_err(|source| Failure::Unreadable {
+    let bytes = bounded(path).map_err(|source| Failure::Unreadable {
         path: path.to_owned(),
         source,
     })?;

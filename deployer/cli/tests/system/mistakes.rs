@@ -61,6 +61,18 @@ fn a_file_that_is_not_there_is_named() {
 }
 
 #[test]
+fn what_is_no_file_of_a_blueprint_is_not_read_for_ever() {
+    let laptop = Laptop::new();
+    for (path, told) in [
+        ("blueprints", "directory"),
+        ("/dev/zero", "larger than 1 MiB"),
+        ("/dev/null", "the file is empty"),
+    ] {
+        refused(&laptop, &["plan", path], 64, &[path, told]);
+    }
+}
+
+#[test]
 fn a_command_line_that_is_wrong_ends_with_64() {
     let laptop = Laptop::new();
     refused(&laptop, &["upp"], 64, &["up"]);

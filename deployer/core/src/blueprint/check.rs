@@ -18,7 +18,7 @@ use super::raw::{Named, RawBlueprint};
 use super::reader::{self, At, Field};
 use super::{Blueprint, tree};
 
-/// The largest file that is read, in bytes.
+/// The largest file that is read, in bytes. Whoever reads it need not read more than one byte beyond.
 pub const LARGEST: usize = 1 << 20;
 
 /// The files that a blueprint names, found from its folder.
@@ -65,12 +65,13 @@ pub fn read(file: &str, bytes: &[u8], files: &dyn Files) -> Result<Blueprint, Pr
 fn text<'a>(file: &str, bytes: &'a [u8]) -> Result<&'a str, Problems> {
     let refused = |notes: Notes<'_>| Problems::new(notes.into_problems());
     if bytes.len() > LARGEST {
-        let message = format!(
-            "the file has {} bytes; at most {LARGEST} are read",
-            bytes.len()
-        );
         let notes = Notes::new(file, "");
-        notes.note(Span::default(), message, None);
+        let help = "a blueprint has some kilobytes; is this the right file?".to_owned();
+        notes.note(
+            Span::default(),
+            "the file is larger than 1 MiB, the most that is read",
+            Some(help),
+        );
         return Err(refused(notes));
     }
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
@@ -81,8 +82,21 @@ fn text<'a>(file: &str, bytes: &'a [u8]) -> Result<&'a str, Problems> {
             start: good.len(),
             end: good.len(),
         };
-        let help = "save the file as UTF-8".to_owned();
-        notes.note(span, "the text is not UTF-8 from here on", Some(help));
+        let (message, help) = match bytes {
+            [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => (
+                "the file is UTF-16, not UTF-8".to_owned(),
+                "save it as UTF-8; PowerShell's `>` writes UTF-16, `Out-File -Encoding utf8` does not",
+            ),
+            _ => {
+                let byte = bytes.get(good.len()).copied().unwrap_or_default();
+                let offset = good.len();
+                (
+                    format!("the byte {byte:#04x} here, at offset {offset}, is not UTF-8"),
+                    "save the file as UTF-8",
+                )
+            }
+        };
+        notes.note(span, message, Some(help.to_owned()));
         refused(notes)
     })
 }

@@ -245,6 +245,12 @@ impl<'t> Deserializer<'t> for Reader<'t> {
     fn deserialize_str<V: Visitor<'t>>(self, visitor: V) -> Result<V::Value, Refused> {
         match &self.at.node {
             Node::Text(text) => self.placed(visitor.visit_borrowed_str(text)),
+            Node::Whole(_) | Node::Decimal(_) | Node::Flag(_) => {
+                let text = self.notes.text_at(self.at.span);
+                let help = format!("if this is meant as a text, put it into quotes: \"{text}\"");
+                let found = self.at.node.describe();
+                Err(self.note(format!("expected a text, found {found} {text}"), Some(help)))
+            }
             _ => Err(self.expected("a text")),
         }
     }

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{MapAccess, SeqAccess, Visitor};
 use serde_saphyr::{
-    DuplicateKeyPolicy, MergeKeyPolicy, Options, Spanned, options::NonFiniteFloatPolicy,
+    DuplicateKeyPolicy, Error, MergeKeyPolicy, Options, Spanned, options::NonFiniteFloatPolicy,
 };
 
 use super::problem::{Notes, Span};
@@ -178,13 +178,33 @@ fn note_not_yaml(notes: &Notes<'_>, error: &serde_saphyr::Error) {
     let place = error
         .location()
         .map_or(end, |at| notes.place(at.line(), at.column()));
-    let text = error.without_snippet().to_string();
-    let reason = text
-        .split(" at line ")
-        .next()
-        .unwrap_or(&text)
-        .trim_end_matches([':', ' ']);
-    notes.note(place, format!("this is not YAML: {reason}"), None);
+    let (message, help) = explained(error.without_snippet());
+    notes.note(place, message, help);
+}
+
+/// What a parser's complaint means to a person.
+fn explained(error: &Error) -> (String, Option<String>) {
+    match error {
+        Error::Budget { .. }
+        | Error::AliasReplayCounterOverflow { .. }
+        | Error::AliasReplayLimitExceeded { .. }
+        | Error::AliasExpansionLimitExceeded { .. }
+        | Error::AliasReplayStackDepthExceeded { .. } => (
+            "the file has more in it than a blueprint may have".to_owned(),
+            Some("at most 20,000 values, 32 levels deep, each alias written out".to_owned()),
+        ),
+        Error::RecursiveReferencesRequireWeakTypes { .. } => (
+            "this alias stands inside of what it stands for".to_owned(),
+            Some("write out what is meant".to_owned()),
+        ),
+        Error::AliasError { error, .. } => explained(error),
+        _ => {
+            let text = error.to_string();
+            let reason = text.split(" at line ").next().unwrap_or(&text);
+            let reason = reason.trim_end_matches([':', ' ']);
+            (format!("this is not YAML: {reason}"), None)
+        }
+    }
 }
 
 fn note_tabs(notes: &Notes<'_>) {

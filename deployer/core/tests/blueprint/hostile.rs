@@ -120,6 +120,75 @@ fn files_made_to_hurt_are_answered_soon() {
     }
 }
 
+/// Numbers and truth values that were meant as texts, and texts that only look like either.
+#[test]
+fn what_is_no_text_is_told_how_to_become_one() {
+    insta::assert_snapshot!(told(&[
+        ("name: elastic-cache", "name: 1e3"),
+        ("region: us-east-1", "region: true"),
+        ("class: db.t4g.micro", "class: 0o17"),
+        ("security-group: data", "security-group: ~"),
+        ("role: node\n", "role: .inf\n"),
+        ("image: node", "image: 0x1F"),
+    ]));
+}
+
+/// YAML 1.1 reads these as something else; here they stay what they look like.
+#[test]
+fn texts_that_only_look_like_numbers_or_truth_are_told_as_texts() {
+    insta::assert_snapshot!(told(&[
+        ("ports: 5000-5001", "ports: 5000:30"),
+        ("max: 8", "max: yes"),
+        ("storage: 20 GiB", "storage: 2026-11-21"),
+        ("capacity: 64 MiB", "capacity: off"),
+    ]));
+}
+
+#[test]
+fn references_in_a_circle() {
+    // Groups may let each other in, and themselves.
+    let text = sample_with(&[(
+        "      - { port: 5003, from: door }",
+        "      - { port: 5003, from: door }\n      - { port: 5003, from: nodes }\n      - { port: 22, from: data }",
+    )]);
+    read(&text).unwrap();
+    // What stands for itself does not.
+    insta::assert_snapshot!(told_of(b"bivouac: 1\nbuckets: &b { photos: *b }\n"));
+}
+
+#[test]
+fn files_made_to_hurt_are_told_why() {
+    let bomb = (1..12).fold("a0: &a0 [x,x,x,x,x,x,x,x,x]\n".to_owned(), |text, n| {
+        let items = [format!("*a{}", n - 1).as_str(); 9].join(",");
+        format!("{text}a{n}: &a{n} [{items}]\n")
+    });
+    let deep = format!(
+        "bivouac: 1\nbuckets: {}{}\n",
+        "[".repeat(100),
+        "]".repeat(100)
+    );
+    let long: String = (0..30_000).map(|n| format!("k{n}: 1\n")).collect();
+    let many = "---\na: 1\n".repeat(20);
+    insta::assert_snapshot!(
+        [bomb, deep, long, many]
+            .map(|text| told_of(text.as_bytes()))
+            .map(|told| told.lines().take(12).collect::<Vec<_>>().join("\n"))
+            .join("\n\n")
+    );
+}
+
+#[test]
+fn a_file_in_another_encoding_is_told_where_and_which() {
+    let utf16: Vec<u8> = "\u{feff}bivouac: 1\n"
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    let latin = b"bivouac: 1\nname: x # caf\xe9\n";
+    insta::assert_snapshot!([told_of(&utf16), told_of(latin)].join("\n"));
+    let marked = ["\u{feff}", &super::sample()].concat();
+    assert_eq!(read(&marked), read(&super::sample()));
+}
+
 #[test]
 fn nothing_in_a_message_can_drive_the_terminal() {
     let told = told_of(
