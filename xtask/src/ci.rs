@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
 
-use crate::{rules, text, tools};
+use crate::{fuzz, rules, text, tools};
 
 /// One named check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -31,10 +31,12 @@ pub(crate) enum Step {
     Doctest,
     /// rustdoc, warnings are errors
     Docs,
+    /// Some seconds of made-up inputs for everything that reads the network
+    Fuzz,
 }
 
 impl Step {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Tools,
         Self::Format,
         Self::Rules,
@@ -44,6 +46,7 @@ impl Step {
         Self::Test,
         Self::Doctest,
         Self::Docs,
+        Self::Fuzz,
     ];
 
     fn name(self) -> &'static str {
@@ -57,6 +60,7 @@ impl Step {
             Self::Test => "test",
             Self::Doctest => "doctest",
             Self::Docs => "docs",
+            Self::Fuzz => "fuzz",
         }
     }
 
@@ -112,6 +116,7 @@ impl Step {
                 ],
                 &[],
             ),
+            Self::Fuzz => fuzz::check(root),
             Self::Docs => cargo(
                 root,
                 &["doc", "--release", "--workspace", "--no-deps"],

@@ -2,6 +2,7 @@
 
 mod bench;
 mod ci;
+mod fuzz;
 mod rules;
 mod text;
 mod tools;
@@ -20,7 +21,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Run every check: tools, format, rules, text, build, lint, test, doctest, docs
+    /// Run every check: tools, format, rules, text, build, lint, test, doctest, docs, fuzz
     ///
     /// A failed step does not stop the others, except those that need it. The exit code is 0 only
     /// if every step passed.
@@ -28,6 +29,18 @@ enum Task {
         /// Run only this step and what it needs; may be given several times
         #[arg(long, value_name = "STEP", value_enum)]
         only: Vec<ci::Step>,
+    },
+
+    /// Let libFuzzer make up inputs for everything that reads the network or a blueprint
+    ///
+    /// What is worth keeping is kept for the next time. The exit code is 0 only if nothing failed.
+    Fuzz {
+        /// Targets to run, one after the other; all, if none is named
+        #[arg(value_name = "TARGET")]
+        targets: Vec<String>,
+        /// How long each of them runs
+        #[arg(long, default_value_t = 600)]
+        seconds: u64,
     },
 
     /// Measure what one request costs the services, beside the least that could do the same
@@ -48,6 +61,7 @@ enum Task {
 fn main() -> ExitCode {
     let done = match Arguments::parse().task {
         Task::Ci { only } => ci::run(&only),
+        Task::Fuzz { targets, seconds } => fuzz::run(&targets, seconds),
         Task::Bench { arguments } => bench::run(&arguments),
     };
     match done {

@@ -2,6 +2,7 @@
 //! its relatives), named otherwise.
 
 mod chromium;
+mod fuzzing;
 mod postgres;
 mod python;
 
@@ -26,8 +27,13 @@ pub(crate) fn ensure(root: &Path) -> Result<(), String> {
     }
 }
 
+/// The same for fuzzing, which needs more than the tests do.
+pub(crate) fn ensure_fuzzing(root: &Path) -> Result<(), String> {
+    fuzzing::ensure(&Machine::this(), root)
+}
+
 /// The folder that cargo builds into: this program is in its `release`.
-fn target_folder() -> Result<PathBuf, String> {
+pub(crate) fn target_folder() -> Result<PathBuf, String> {
     env::current_exe()
         .ok()
         .and_then(|own| Some(own.parent()?.parent()?.to_path_buf()))
