@@ -283,4 +283,20 @@ mod tests {
         let forked = (0..4_000).map(|n| format!("p{n}{deep}=1&"));
         assert!(Params::parse(forked.collect::<String>().as_bytes()).is_err());
     }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig { failure_persistence: None, ..Default::default() })]
+
+        /// Whatever is given can be asked for by its name.
+        #[test]
+        fn any_form_is_read_or_refused(body in "([a-zA-Z0-9.]{0,12}(=[^&]{0,8})?&){0,6}") {
+            if let Ok(params) = Params::parse(body.as_bytes()) {
+                for (name, value) in form_urlencoded::parse(body.as_bytes()) {
+                    proptest::prop_assert_eq!(params.get(&name), Some(value.as_ref()));
+                }
+                params.structures("a");
+                params.fingerprint(&["Action"]);
+            }
+        }
+    }
 }

@@ -155,4 +155,15 @@ mod tests {
             assert_eq!(Key::from_path(&segment).unwrap(), key);
         }
     }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig { failure_persistence: None, ..Default::default() })]
+
+        #[test]
+        fn any_path_is_a_key_that_a_path_can_hold_or_is_refused(path in "(%[0-9a-fA-F]{2}|%|/|\\PC){0,90}") {
+            if let Ok(key) = Key::from_path(&path) {
+                proptest::prop_assert_eq!(Key::from_path(&key.path_segment()), Ok(key));
+            }
+        }
+    }
 }

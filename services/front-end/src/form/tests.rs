@@ -4,6 +4,7 @@ use std::convert::Infallible;
 
 use http_body::Frame;
 use http_body_util::StreamBody;
+use proptest::prelude::*;
 use tempfile::TempDir;
 
 use super::*;
@@ -212,4 +213,34 @@ async fn endless_headers_preambles_and_extra_parts_are_cut_short() {
         read_body(&whole(&[extra])).await,
         Err(FormError::TooLarge(LIMIT))
     ));
+}
+
+/// Bytes that look more or less like a form.
+fn almost_a_form() -> impl Strategy<Value = Vec<u8>> {
+    let piece = prop_oneof![
+        Just(key()),
+        Just(file()),
+        Just(b"--XX".to_vec()),
+        Just(b"--XX--\r\n".to_vec()),
+        Just(b"\r\n".to_vec()),
+        Just(b"Content-Disposition: form-data; name=\"file\"; filename*=UTF-8''%".to_vec()),
+        proptest::collection::vec(any::<u8>(), 0..40),
+    ];
+    proptest::collection::vec(piece, 0..8).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(200) })]
+
+    /// A form is taken or refused, and taken alike however it comes.
+    #[test]
+    fn any_bytes_are_a_form_or_are_refused(body in almost_a_form(), step in 1_usize..40) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let read = |step| runtime.block_on(read_as(Some(TYPE), &body, step));
+        if let Ok(whole) = read(body.len().max(1)) {
+            let pieces = read(step).unwrap();
+            prop_assert_eq!((whole.key, whole.file_name), (pieces.key, pieces.file_name));
+            prop_assert_eq!(whole.file.digest(), pieces.file.digest());
+        }
+    }
 }
