@@ -62,6 +62,11 @@ impl Browser {
         let browser = Self {
             driver: Driver::start().await,
         };
+        // Its window is one of many, and keys go to the page all the same.
+        let focused = json!({ "enabled": true });
+        browser
+            .devtools("Emulation.setFocusEmulationEnabled", &focused)
+            .await;
         browser.set_view(look::VIEWS[0], false).await;
         browser
     }

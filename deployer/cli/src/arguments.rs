@@ -15,12 +15,23 @@ use crate::failure::Exit;
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
+    /// When to colour: auto is on terminals, unless NO_COLOR is set
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t = Colour::Auto, hide_default_value = true)]
+    pub(crate) color: Colour,
+}
+
+/// When output is coloured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Colour {
+    Auto,
+    Always,
+    Never,
 }
 
 const EXAMPLES: &str = "\
 Examples:
   deploy up blueprints/elastic-cache.yaml   make it on this laptop, for nothing
-  deploy status elastic-cache               what there is, and whether it is well
+  deploy status elastic-cache               what there is, and how it is
   deploy down elastic-cache                 take it away
 
 Exit codes:

@@ -8,7 +8,7 @@ use crate::failure::Failure;
 pub(crate) async fn confirm(question: &str) -> Result<(), Failure> {
     if !std::io::stdin().is_terminal() {
         return Err(Failure::Refused {
-            what: format!("{question} There is no terminal to answer on"),
+            what: format!("{question} That needs a yes, and there is no terminal to ask on"),
             hint: "add --yes if that is what you want".to_owned(),
         });
     }

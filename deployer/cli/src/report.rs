@@ -3,8 +3,11 @@
 
 use std::io::IsTerminal;
 
+use console::{StyledObject, style};
 use deployer_core::plan::{Plan, Refusal, Step};
 use serde::Serialize;
+
+use crate::arguments::Colour;
 
 mod bars;
 mod json;
@@ -60,6 +63,18 @@ pub(crate) trait Report: Send + Sync {
     fn event(&self, event: &Event<'_>);
 }
 
+/// Colours as asked for. Left to itself, a stream is coloured where it is a terminal that can, and
+/// `NO_COLOR` is not set (<https://no-color.org>).
+pub(crate) fn set_colours(when: Colour) {
+    let enabled = match when {
+        Colour::Auto => return,
+        Colour::Always => true,
+        Colour::Never => false,
+    };
+    console::set_colors_enabled(enabled);
+    console::set_colors_enabled_stderr(enabled);
+}
+
 /// The reader that fits: JSON when asked for, bars on a terminal, plain lines elsewhere.
 pub(crate) fn reader(json: bool) -> std::sync::Arc<dyn Report> {
     if json {
@@ -85,27 +100,43 @@ pub(crate) fn lines(steps: &[Step]) -> Vec<Line> {
     steps.iter().enumerate().map(line).collect()
 }
 
+/// Where a text is printed, which decides whether it is coloured: each stream may be a terminal or not.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Stream {
+    Output,
+    Error,
+}
+
+impl Stream {
+    pub(crate) fn paint<T>(self, styled: StyledObject<T>) -> StyledObject<T> {
+        match self {
+            Stream::Output => styled.for_stdout(),
+            Stream::Error => styled.for_stderr(),
+        }
+    }
+}
+
 /// A plan as text: a line a step, then what cannot be done, then the count.
-pub(crate) fn plan_text(plan: &Plan) -> String {
+pub(crate) fn plan_text(plan: &Plan, stream: Stream) -> String {
     let shown = lines(&plan.steps);
     let width = shown.iter().map(|l| l.resource.len()).max().unwrap_or(0);
     let mut text = String::new();
     for line in &shown {
-        let sign = colour(line.sign);
+        let sign = stream.paint(colour(line.sign));
         text.push_str(&format!(
             "  {sign} {:width$}  {}\n",
             line.resource, line.detail
         ));
     }
     for Refusal { resource, reason } in &plan.refusals {
-        let sign = console::style('!').red().bold().for_stderr();
+        let sign = stream.paint(style('!').red().bold());
         text.push_str(&format!("  {sign} {resource}  {reason}\n"));
     }
     text
 }
 
-fn colour(sign: char) -> console::StyledObject<char> {
-    let styled = console::style(sign).for_stderr();
+fn colour(sign: char) -> StyledObject<char> {
+    let styled = style(sign);
     match sign {
         '+' => styled.green(),
         '-' => styled.red(),
@@ -120,5 +151,21 @@ pub(crate) fn counted(count: usize, what: &str) -> String {
         format!("1 {what}")
     } else {
         format!("{count} {what}s")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_stream_is_coloured_by_what_it_is_itself() {
+        console::set_colors_enabled(false);
+        console::set_colors_enabled_stderr(true);
+        assert_eq!(Stream::Output.paint(colour('+')).to_string(), "+");
+        assert_eq!(
+            Stream::Error.paint(colour('+')).to_string(),
+            "\u{1b}[32m+\u{1b}[0m"
+        );
     }
 }

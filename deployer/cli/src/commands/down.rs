@@ -100,7 +100,11 @@ fn photos_text(photos: Tally) -> String {
     #[allow(clippy::cast_precision_loss)] // shown to people, one decimal
     let megabytes = photos.bytes as f64 / 1_048_576.0;
     let count = usize::try_from(photos.objects).unwrap_or(usize::MAX);
-    format!("{} ({megabytes:.1} MB)", counted(count, "photo"))
+    let photos = counted(count, "photo");
+    if count == 0 {
+        return photos;
+    }
+    format!("{photos} ({megabytes:.1} MB)")
 }
 
 fn question(photos: Tally) -> String {

@@ -8,7 +8,7 @@ use crate::failure::{Exit, Failure};
 use crate::home::Home;
 use crate::lock::AtWork;
 use crate::programs;
-use crate::report::{counted, lines, plan_text, reader};
+use crate::report::{Stream, counted, lines, plan_text, reader};
 use crate::session::Session;
 
 pub(super) async fn plan(given: &arguments::Plan) -> Result<Exit, Failure> {
@@ -37,7 +37,7 @@ pub(super) async fn plan(given: &arguments::Plan) -> Result<Exit, Failure> {
         );
     } else {
         println!("{}: {}", blueprint.name, counted(plan.steps.len(), "step"));
-        print!("{}", plan_text(&plan));
+        print!("{}", plan_text(&plan, Stream::Output));
     }
     if !plan.refusals.is_empty() {
         return Ok(Exit::Refused);

@@ -46,12 +46,17 @@ fn list(home: &Home, json: bool) {
         let age = age(Some(&record.begun.to_string()));
         println!(
             "{:24} {:6} {:12} {age}",
-            record.name,
+            record.name.as_str(),
             record.target.as_str(),
             record.region
         );
     }
 }
+
+/// The state of what has none: it is there.
+const PRESENT: &str = "present";
+/// Columns of the narrowest usual terminal.
+const TERMINAL: usize = 80;
 
 /// A resource with what is known of it now.
 struct Row {
@@ -60,6 +65,26 @@ struct Row {
     state: String,
     address: String,
     age: String,
+}
+
+impl Row {
+    /// In one line, or in two where that would be longer than a terminal is wide.
+    fn as_text(&self, width: usize) -> String {
+        let facts: Vec<&str> = [self.state.as_str(), &self.address, &self.age]
+            .into_iter()
+            .filter(|fact| !["", PRESENT].contains(fact))
+            .collect();
+        let facts = facts.join("  ");
+        let id = console::style(&self.id).dim();
+        let resource = &self.resource;
+        if facts.is_empty() {
+            format!("  {resource:width$}  {id}\n")
+        } else if 2 + width + 2 + self.id.len() + 2 + facts.len() <= TERMINAL {
+            format!("  {resource:width$}  {id}  {facts}\n")
+        } else {
+            format!("  {resource:width$}  {id}\n  {:width$}  {facts}\n", "")
+        }
+    }
 }
 
 struct Seen {
@@ -109,7 +134,7 @@ fn rows(inventory: &Inventory) -> Vec<Row> {
         Row {
             resource: line.resource,
             state: if line.state.is_empty() {
-                "present".to_owned()
+                PRESENT.to_owned()
             } else {
                 line.state
             },
@@ -152,17 +177,9 @@ impl Seen {
             ));
         }
         text.push('\n');
+        let width = self.rows.iter().map(|row| row.resource.len()).max();
         for row in &self.rows {
-            let line = format!(
-                "  {:24} {:16} {:20} {}",
-                row.resource, row.state, row.address, row.age
-            );
-            text.push_str(line.trim_end());
-            text.push_str(&format!(
-                "\n  {:24} {}\n",
-                "",
-                console::style(&row.id).dim()
-            ));
+            text.push_str(&row.as_text(width.unwrap_or(0)));
         }
         text
     }
@@ -217,5 +234,29 @@ mod tests {
         assert_eq!(words(59), "59 s");
         assert_eq!(words(11_520), "3 h 12 min");
         assert_eq!(words(90_000), "1 d 1 h");
+    }
+
+    #[test]
+    fn a_row_is_a_line_while_it_fits_a_terminal() {
+        let row = |id: &str, state: &str| {
+            let row = Row {
+                resource: "database/catalog".to_owned(),
+                id: id.to_owned(),
+                state: state.to_owned(),
+                address: String::new(),
+                age: "3 min".to_owned(),
+            };
+            console::strip_ansi_codes(&row.as_text(16)).into_owned()
+        };
+        assert_eq!(row("i-1", PRESENT), "  database/catalog  i-1  3 min\n");
+        assert_eq!(
+            row("i-1", "running"),
+            "  database/catalog  i-1  running  3 min\n"
+        );
+        let long = "x".repeat(60);
+        assert_eq!(
+            row(&long, "running"),
+            format!("  database/catalog  {long}\n{:20}running  3 min\n", "")
+        );
     }
 }

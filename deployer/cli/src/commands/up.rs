@@ -22,7 +22,7 @@ use crate::invocation::invocation;
 use crate::journal::{Journal, Record};
 use crate::lock::{AtWork, Lock};
 use crate::programs;
-use crate::report::{Event, Report, counted, lines, plan_text, reader};
+use crate::report::{Event, Report, Stream, counted, lines, plan_text, reader};
 use crate::session::Session;
 
 pub(super) async fn up(given: &arguments::Up) -> Result<Exit, Failure> {
@@ -107,7 +107,7 @@ fn show(blueprint: &Blueprint, session: &Session, plan: &Plan, json: bool) {
             counted(plan.steps.len(), "step")
         );
     }
-    eprint!("{}", plan_text(plan));
+    eprint!("{}", plan_text(plan, Stream::Error));
 }
 
 fn refuse_what_cannot_be(plan: &Plan) -> Result<(), Failure> {

@@ -29,16 +29,18 @@ impl Report for Bars {
             Event::Steps { steps } => {
                 state.clear();
                 state.lines.clone_from(steps);
+                // Apart from the plan or list above it.
+                state.print("");
                 state.overall("", 0, steps.len() as u64);
             }
             Event::Started { step } => state.started(*step),
             Event::Waiting { step, text } => state.waiting(*step, text),
             Event::Done { step, seconds, .. } => {
-                let mark = style("✓").green().to_string();
+                let mark = style("✓").green().for_stderr().to_string();
                 state.ended(*step, &mark, &format!("{seconds:.1} s"));
             }
             Event::Failed { step, error, .. } => {
-                let mark = style("✗").red().bold().to_string();
+                let mark = style("✗").red().bold().for_stderr().to_string();
                 state.ended(*step, &mark, error);
             }
             Event::Finished => state.clear(),
@@ -95,7 +97,7 @@ impl State {
             spinner.finish_and_clear();
             self.multi.remove(&spinner);
         }
-        let dim = style(text).dim();
+        let dim = style(text).dim().for_stderr();
         self.print(&format!("  {mark} {}  {dim}", self.resource(step)));
         if let Some(overall) = &self.overall {
             overall.inc(1);
