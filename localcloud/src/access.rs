@@ -22,5 +22,5 @@ pub use decision::{Check, Decision, Grant, decide};
 pub use enforcement::{Access, RoleRights};
 pub use keys::Keys;
 pub use policy::{Document, Malformed, Policy, TrustPolicy, Written};
-pub use record::{Allowed, Refused, RoleRecord};
+pub use record::{Allowed, Refused, RoleRecord, RoleReport};
 pub use refusal::{Refusal, decode_message};

@@ -134,14 +134,17 @@ impl Iam {
     pub fn rights(&self, role_id: &str) -> Option<RoleRights> {
         self.state.read(|account| {
             let role = account.roles.values().find(|role| role.id == role_id)?;
-            let policies = role.policies.iter();
-            Some(RoleRights {
-                arn: role.arn.clone(),
-                tags: role.tags.clone(),
-                policies: policies
-                    .map(|(name, policy)| (name.clone(), Arc::clone(policy.meaning())))
-                    .collect(),
-            })
+            Some(role.rights())
+        })
+    }
+
+    /// What the sessions of all roles may do, by the role's name.
+    pub fn all_rights(&self) -> Vec<(String, RoleRights)> {
+        self.state.read(|account| {
+            let roles = account.roles.values();
+            roles
+                .map(|role| (role.name.clone(), role.rights()))
+                .collect()
         })
     }
 
@@ -181,6 +184,17 @@ impl Iam {
 }
 
 impl Role {
+    fn rights(&self) -> RoleRights {
+        let policies = self.policies.iter();
+        RoleRights {
+            arn: self.arn.clone(),
+            tags: self.tags.clone(),
+            policies: policies
+                .map(|(name, policy)| (name.clone(), Arc::clone(policy.meaning())))
+                .collect(),
+        }
+    }
+
     fn entity(&self) -> Entity {
         entity(&self.arn, &self.tags)
     }

@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use super::keys::Keys;
-use super::policy::{Effect, Policy};
+use super::policy::{Effect, Policy, Statement};
 
 /// One thing that has to be allowed for a call to go on; most calls have one, some have many.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,6 +28,38 @@ pub struct Grant {
     pub action: String,
     /// The resource as the statement writes it.
     pub resource: String,
+}
+
+impl Policy {
+    /// Everything that it allows, in its smallest parts; `name` is the policy's own.
+    pub fn grants(&self, name: &str) -> Vec<Grant> {
+        let allowing = self.statements.iter();
+        let allowing = allowing.filter(|statement| statement.effect == Effect::Allow);
+        allowing
+            .flat_map(|statement| {
+                let resources = statement.resources.written();
+                let actions = statement.actions.written();
+                statement.grants(name, &actions, &resources)
+            })
+            .collect()
+    }
+}
+
+impl Statement {
+    fn grants(&self, policy: &str, actions: &[&str], resources: &[&str]) -> Vec<Grant> {
+        let grant = |action: &&str, resource: &&str| Grant {
+            policy: policy.to_owned(),
+            statement: self.name.clone(),
+            action: (*action).to_owned(),
+            resource: (*resource).to_owned(),
+        };
+        let of_action = |action| {
+            resources
+                .iter()
+                .map(move |resource| grant(action, resource))
+        };
+        actions.iter().flat_map(of_action).collect()
+    }
 }
 
 /// What policies say about a check.
@@ -64,16 +96,11 @@ pub fn decide<'a>(
                     statement: statement.name.clone(),
                 };
             }
-            for action in statement.actions_for(check) {
-                for resource in statement.resources_for(check) {
-                    grants.push(Grant {
-                        policy: policy.to_owned(),
-                        statement: statement.name.clone(),
-                        action: action.to_owned(),
-                        resource: resource.to_owned(),
-                    });
-                }
-            }
+            grants.extend(statement.grants(
+                policy,
+                &statement.actions_for(check),
+                &statement.resources_for(check),
+            ));
         }
     }
     if grants.is_empty() {

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::decision::{Check, Decision, decide};
 use super::keys::Keys;
 use super::policy::Policy;
-use super::record::{Record, RoleRecord};
+use super::record::{Record, RoleReport};
 use super::refusal::{Reason, Refusal};
 use crate::auth::{Caller, Principal};
 use crate::iam::Iam;
@@ -83,12 +83,18 @@ impl Access {
         Ok(())
     }
 
-    /// What the sessions of each role did and were refused since localcloud started, by the role's
-    /// name. Roles that are gone are left out.
-    pub fn record(&self) -> BTreeMap<String, RoleRecord> {
-        let mut record = self.lock();
-        record.keep(|role| self.iam.has_role(role));
-        record.roles().clone()
+    /// What each role has, and what its sessions did with it and were refused since localcloud
+    /// started, by the role's name.
+    pub fn report(&self) -> BTreeMap<String, RoleReport> {
+        let record = self.lock().roles().clone();
+        let report = |(name, rights): (String, RoleRights)| {
+            let record = record.get(&name).cloned().unwrap_or_default();
+            let policies = rights.policies.iter();
+            let grants = policies.flat_map(|(name, policy)| policy.grants(name));
+            let unneeded = record.unneeded(grants.collect());
+            (name, RoleReport { record, unneeded })
+        };
+        self.iam.all_rights().into_iter().map(report).collect()
     }
 
     fn note(&self, role: &str, check: &Check, decision: &Decision) {

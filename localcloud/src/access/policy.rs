@@ -138,6 +138,9 @@ pub(super) struct Statement {
     conditions: Vec<Condition>,
 }
 
+/// What `NotAction` and `NotResource` mean.
+const ALL_OTHERS: &str = "(all but those listed)";
+
 /// Patterns as they are written, and whether they are those that are meant or those that are not
 /// (`NotAction`, `NotResource`).
 #[derive(Clone, Debug, PartialEq)]
@@ -169,14 +172,26 @@ impl<P> Listed<P> {
         })
     }
 
-    /// The places of the patterns that match, or with `Not…`, if none does, of them all as one.
+    /// The patterns that match, as they are written; with `Not…`, if none does, all others as one.
     pub(super) fn matching(&self, matches: impl Fn(&P) -> bool) -> Vec<&str> {
         let found = self.patterns.iter().filter(|(_, pattern)| matches(pattern));
         let found: Vec<&str> = found.map(|(text, _)| text.as_str()).collect();
         match (self.meant, found.is_empty()) {
             (true, _) => found,
-            (false, true) => vec!["(all but those listed)"],
+            (false, true) => vec![ALL_OTHERS],
             (false, false) => Vec::new(),
+        }
+    }
+
+    /// What can match, as `matching` names it.
+    pub(super) fn written(&self) -> Vec<&str> {
+        match self.meant {
+            true => self
+                .patterns
+                .iter()
+                .map(|(text, _)| text.as_str())
+                .collect(),
+            false => vec![ALL_OTHERS],
         }
     }
 }

@@ -23,6 +23,28 @@ pub struct RoleRecord {
     pub refused: Vec<Refused>,
 }
 
+impl RoleRecord {
+    /// Those of a role's grants without which everything would have been allowed all the same.
+    pub fn unneeded(&self, grants: Vec<Grant>) -> Vec<Grant> {
+        let alone = |grant: &Grant| {
+            let mut allowed = self.allowed.iter();
+            allowed.any(|one| one.by == std::slice::from_ref(grant))
+        };
+        let unneeded = grants.into_iter().filter(|grant| !alone(grant));
+        unneeded.collect()
+    }
+}
+
+/// What a role has, and what it did with it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct RoleReport {
+    /// What its sessions did.
+    #[serde(flatten)]
+    pub record: RoleRecord,
+    /// Grants of its policies as they are now that it could have done without.
+    pub unneeded: Vec<Grant>,
+}
+
 /// A check that was allowed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Allowed {

@@ -253,6 +253,21 @@ mod tests {
     }
 
     #[test]
+    fn a_role_that_ec2_may_not_take_has_no_keys() {
+        let role = ProfileRole {
+            name: "r".into(),
+            id: "AROA1".into(),
+            trusts_ec2: false,
+        };
+        let path = "/latest/meta-data/iam/security-credentials/r";
+        let Some(Page::Json(page)) = page(&facts(), "1", Some(&role), |_| None, path) else {
+            panic!("there is a page");
+        };
+        assert_eq!(page["Code"], "AssumeRoleUnauthorizedAccess");
+        assert_eq!(page.get("SecretAccessKey"), None);
+    }
+
+    #[test]
     fn what_is_not_there_is_not_found() {
         let facts = InstanceFacts {
             tags: None,

@@ -69,12 +69,12 @@ fn authority(cloud: &Cloud) -> Response {
     }
 }
 
-/// What roles did and were refused; for the account's owner.
+/// What roles have, did and were refused; for the account's owner.
 fn roles(cloud: &Cloud, request: &Request) -> Response {
     if !is_from_owner(cloud, request) {
         return who_are_you();
     }
-    json(StatusCode::OK, &serde_json::json!(cloud.access.record()))
+    json(StatusCode::OK, &serde_json::json!(cloud.access.report()))
 }
 
 fn is_from_owner(cloud: &Cloud, request: &Request) -> bool {

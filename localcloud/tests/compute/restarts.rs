@@ -159,17 +159,25 @@ async fn an_empty_localcloud_that_stops_leaves_no_file() {
         .send()
         .await;
     let group = made.unwrap().group_id.unwrap();
-    let ask = |path: &str, secret: &str| {
+    let ask = |method: &str, path: &str, secret: &str| {
         Command::new("curl")
-            .args(["-s", "-X", "POST", "-w", " %{http_code}", "-H"])
+            .args(["-s", "-X", method, "-w", " %{http_code}", "-H"])
             .arg(format!("authorization: Bearer {secret}"))
             .arg(format!("{}{path}", file.endpoint))
             .output()
             .map(|output| String::from_utf8(output.stdout).unwrap())
             .expect("this test needs curl: install it")
     };
-    assert!(ask("/_localcloud/shutdown", "guessed").ends_with(" 401"));
-    let refused = ask("/_localcloud/shutdown?if-empty", &file.secret_access_key);
+    assert!(ask("POST", "/_localcloud/shutdown", "guessed").ends_with(" 401"));
+    let roles = "/_localcloud/roles";
+    assert!(ask("GET", roles, "guessed").ends_with(" 401"));
+    assert!(ask("POST", roles, &file.secret_access_key).ends_with(" 405"));
+    assert_eq!(ask("GET", roles, &file.secret_access_key), "{} 200");
+    let refused = ask(
+        "POST",
+        "/_localcloud/shutdown?if-empty",
+        &file.secret_access_key,
+    );
     assert!(
         refused.ends_with(" 409") && refused.contains(&group),
         "{refused}"
@@ -179,7 +187,11 @@ async fn an_empty_localcloud_that_stops_leaves_no_file() {
         .send()
         .await
         .unwrap();
-    let stopping = ask("/_localcloud/shutdown?if-empty", &file.secret_access_key);
+    let stopping = ask(
+        "POST",
+        "/_localcloud/shutdown?if-empty",
+        &file.secret_access_key,
+    );
     assert!(stopping.ends_with(" 200"), "{stopping}");
     assert!(program.child.wait().unwrap().success());
     assert!(!program.home.path().join("home").exists());

@@ -75,6 +75,8 @@ pub trait Cloud: Send + Sync + 'static {
     fn launch(&self, order: &Order) -> impl Future<Output = Result<Launched, CloudError>> + Send;
     /// Ends one instance.
     fn terminate(&self, instance: &str) -> impl Future<Output = Result<(), CloudError>> + Send;
-    /// All instances that carry the pool's tags.
+    /// Whether an instance, whatever its tags, has ended. Only for ones that there are.
+    fn has_ended(&self, instance: &str) -> impl Future<Output = Result<bool, CloudError>> + Send;
+    /// All instances that carry the pool's tags. Those that have ended lose them.
     fn list(&self) -> impl Future<Output = Result<BTreeMap<String, Listed>, CloudError>> + Send;
 }

@@ -186,6 +186,13 @@ impl<C: Cloud> Launcher<C> {
         if told.is_some_and(|at| at.elapsed() < TERMINATE_EVERY) {
             return;
         }
+        // One that has ended is listed no more, as it has lost its tags; and without them the role
+        // may not terminate it either.
+        if told.is_some() && matches!(self.cloud.has_ended(instance).await, Ok(true)) {
+            self.vanished.insert(instance.to_owned());
+            self.listed = None;
+            return;
+        }
         self.terminated.insert(instance.to_owned(), Instant::now());
         match self.cloud.terminate(instance).await {
             Ok(()) => {

@@ -1,5 +1,6 @@
 //! A laptop for one test: a home of its own, the blueprints, and a look at what is left at the end.
 
+use std::io::{Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -154,6 +155,25 @@ impl Laptop {
             std::thread::sleep(Duration::from_millis(10));
         }
         child
+    }
+
+    /// What localcloud answers its owner in its own name.
+    pub(crate) fn ask_localcloud(&self, what: &str) -> Value {
+        let file = self.home().join("localcloud/endpoint.json");
+        let file: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+        let address = file["endpoint"].as_str().unwrap().replace("http://", "");
+        let secret = file["secret-access-key"].as_str().unwrap();
+        let mut stream = std::net::TcpStream::connect(&address).unwrap();
+        write!(
+            stream,
+            "GET /_localcloud/{what} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\nauthorization: Bearer {secret}\r\n\r\n"
+        )
+        .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("HTTP/1.1 200"), "{answer}");
+        serde_json::from_str(body).unwrap()
     }
 
     pub(crate) fn up(&self) -> Said {

@@ -15,6 +15,7 @@ fn a_deployment_comes_serves_changes_and_goes() {
     assert!(said.out.contains("down elastic-cache"), "{}", said.out);
     the_addresses_are_told_again(&laptop, &said.out);
     every_endpoint_answers_as_the_contract_says(&laptop);
+    each_permission_of_the_roles_is_needed(&laptop);
     a_second_plan_is_empty(&laptop);
     a_changed_rule_is_all_that_changes(&laptop);
     its_state_and_its_logs_are_shown(&laptop);
@@ -59,6 +60,31 @@ fn every_endpoint_answers_as_the_contract_says(laptop: &Laptop) {
         .block_on(check(&laptop.front_end(), options))
         .unwrap();
     assert!(report.is_clean(), "{report}");
+}
+
+/// Every action on every resource that a role's policy allows was, for something that was done, the
+/// only one to allow it: without it that would have been refused. And nothing was refused.
+fn each_permission_of_the_roles_is_needed(laptop: &Laptop) {
+    let is_shipped = |role: &str| role.contains("-manager-") || role.contains("-node-");
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        let roles = laptop.ask_localcloud("roles");
+        let roles = roles.as_object().unwrap();
+        assert_eq!(roles.len(), 2, "{roles:#?}");
+        assert!(roles.keys().all(|role| is_shipped(role)), "{roles:#?}");
+        let none = |what: &str| {
+            roles
+                .values()
+                .all(|role| role[what] == serde_json::json!([]))
+        };
+        assert!(none("refused"), "{roles:#?}");
+        if none("unneeded") {
+            return;
+        }
+        // Metrics are put every few seconds.
+        assert!(Instant::now() < deadline, "{roles:#?}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
 }
 
 fn a_second_plan_is_empty(laptop: &Laptop) {

@@ -231,6 +231,29 @@ async fn each_row_of_the_table_is_an_action_that_there_is() {
     cloud.stop().await;
 }
 
+/// The trust policy says who takes a role: EC2 gives no keys of one that it may not take.
+#[tokio::test]
+async fn only_a_role_that_trusts_ec2_is_an_instances() {
+    let (mut cloud, _) = stage().await;
+    let iam = &cloud.running().cloud().iam;
+    let profile = cloud
+        .iam()
+        .get_instance_profile()
+        .instance_profile_name("r");
+    let profile = profile.send().await.unwrap().instance_profile.unwrap();
+    let trusts = || {
+        iam.role_in_profile(&profile.instance_profile_id)
+            .unwrap()
+            .trusts_ec2
+    };
+    assert!(trusts());
+    let other = crate::roles::TRUST.replace("ec2.", "lambda.");
+    let update = cloud.iam().update_assume_role_policy().role_name("r");
+    update.policy_document(other).send().await.unwrap();
+    assert!(!trusts());
+    cloud.stop().await;
+}
+
 #[tokio::test]
 async fn what_roles_did_and_were_refused_is_on_record() {
     let (mut cloud, role) = stage().await;
@@ -239,21 +262,35 @@ async fn what_roles_did_and_were_refused_is_on_record() {
         role.ec2.describe_vpcs().send().await.unwrap();
         code(role.s3.list_buckets().send().await);
     }
-    let record = cloud.running().cloud().access.record();
-    let [allowed] = &record["r"].allowed[..] else {
-        panic!("{record:?}");
+    let report = cloud.running().cloud().access.report().remove("r").unwrap();
+    let [allowed] = &report.record.allowed[..] else {
+        panic!("{report:?}");
     };
     assert_eq!(
         (allowed.action.as_str(), allowed.count),
         ("ec2:DescribeVpcs", 2)
     );
     assert_eq!(allowed.by[0].action, "ec2:Describe*");
-    let [refused] = &record["r"].refused[..] else {
-        panic!("{record:?}");
+    let [refused] = &report.record.refused[..] else {
+        panic!("{report:?}");
     };
     assert_eq!(
         (refused.action.as_str(), refused.count),
         ("s3:ListAllMyBuckets", 2)
     );
+    assert!(report.unneeded.is_empty());
+    // What two allow needs neither; what nobody did needs none.
+    put_policy(
+        &cloud,
+        "r",
+        "b",
+        &allow(r#"["ec2:DescribeVpcs","s3:ListAllMyBuckets"]"#),
+    )
+    .await;
+    role.ec2.describe_vpcs().send().await.unwrap();
+    let report = cloud.running().cloud().access.report();
+    let unneeded: Vec<_> = report["r"].unneeded.iter().collect();
+    let unneeded: Vec<_> = unneeded.iter().map(|grant| grant.action.as_str()).collect();
+    assert_eq!(unneeded, ["ec2:DescribeVpcs", "s3:ListAllMyBuckets"]);
     cloud.stop().await;
 }

@@ -146,6 +146,21 @@ impl Cloud for Ec2 {
             .map_err(|error| meaning(&error))
     }
 
+    async fn has_ended(&self, instance: &str) -> Result<bool, CloudError> {
+        let answer = self
+            .client
+            .describe_instances()
+            .instance_ids(instance)
+            .send()
+            .await
+            .map_err(|error| meaning(&error))?;
+        let mut found = answer
+            .reservations()
+            .iter()
+            .flat_map(Reservation::instances);
+        Ok(found.any(|instance| listed_as(instance).state == InstanceState::Terminated))
+    }
+
     async fn list(&self) -> Result<BTreeMap<String, Listed>, CloudError> {
         let mut pages = self
             .client

@@ -396,16 +396,29 @@ impl Cloud for FakeCloud {
     }
 
     async fn terminate(&self, instance: &str) -> Result<(), CloudError> {
-        if !self.lock().instances.contains_key(instance) {
-            return Err(CloudError::NotFound);
+        if self.has_ended(instance).await? {
+            return Err(CloudError::Refused {
+                code: "UnauthorizedOperation".to_owned(),
+                message: "it has no tags any more".to_owned(),
+            });
         }
         self.kill(instance);
         Ok(())
     }
 
+    async fn has_ended(&self, instance: &str) -> Result<bool, CloudError> {
+        let ec2 = self.lock();
+        let found = ec2.instances.get(instance).ok_or(CloudError::NotFound)?;
+        Ok(found.state == InstanceState::Terminated)
+    }
+
     async fn list(&self) -> Result<BTreeMap<String, Listed>, CloudError> {
         let ec2 = self.lock();
-        let listed = ec2.instances.iter().map(|(id, instance)| {
+        let tagged = ec2
+            .instances
+            .iter()
+            .filter(|(_, instance)| instance.state != InstanceState::Terminated);
+        let listed = tagged.map(|(id, instance)| {
             let listed = Listed {
                 state: instance.state,
                 address: Some(instance.address),
