@@ -258,13 +258,16 @@ pub fn is_out_of_room(error: &(dyn std::error::Error + 'static)) -> bool {
     false
 }
 
+/// How many bytes are free for this user on the disk of a folder, where the system tells.
+pub fn room_in(folder: &Path) -> Option<u64> {
+    let disk = nix::sys::statvfs::statvfs(folder).ok()?;
+    Some(disk.blocks_available() * disk.fragment_size())
+}
+
 /// Lays up the reserve if it is not there. A disk that is nearly full keeps what it has.
 fn lay_up(folder: &Path) {
     let place = folder.join(RESERVE_NAME);
-    let has_plenty = || {
-        nix::sys::statvfs::statvfs(folder)
-            .is_ok_and(|disk| disk.blocks_available() * disk.fragment_size() > PLENTY)
-    };
+    let has_plenty = || room_in(folder).is_some_and(|room| room > PLENTY);
     if !place.exists() && has_plenty() && fs::write(&place, vec![0; RESERVE]).is_err() {
         let _ = fs::remove_file(&place);
     }

@@ -80,6 +80,7 @@ impl Localcloud {
             return Ok(running);
         }
         let log = folder.join(LOG);
+        let said_before = std::fs::metadata(&log).map_or(0, |log| log.len());
         let mut child = spawn(&programs.join("localcloud"), &folder, &log)?;
         let begun = Instant::now();
         loop {
@@ -90,11 +91,9 @@ impl Localcloud {
                 .try_wait()
                 .map_err(Failure::here("starting localcloud"))?;
             if ended.is_some() || begun.elapsed() > START_DEADLINE {
-                let said = std::fs::read_to_string(&log).unwrap_or_default();
-                let last: Vec<&str> = said.lines().rev().take(5).collect();
-                let last = last.into_iter().rev().collect::<Vec<_>>().join("\n    ");
+                let said = last_words(&log, said_before);
                 return Err(Failure::Unfinished {
-                    what: format!("localcloud did not come up; it said:\n    {last}"),
+                    what: format!("localcloud did not come up; it said:\n    {said}"),
                     hint: format!("its log is {}", log.display()),
                 });
             }
@@ -160,6 +159,15 @@ impl Localcloud {
         let _ = std::fs::remove_dir(home.localcloud());
         Ok(true)
     }
+}
+
+/// The last lines of a log, of those after its first `from` bytes.
+fn last_words(log: &Path, from: u64) -> String {
+    let bytes = std::fs::read(log).unwrap_or_default();
+    let from = usize::try_from(from).unwrap_or(usize::MAX);
+    let said = String::from_utf8_lossy(bytes.get(from..).unwrap_or_default()).into_owned();
+    let lines: Vec<&str> = said.lines().collect();
+    lines[lines.len().saturating_sub(5)..].join("\n    ")
 }
 
 /// Whether a process is there and has not ended: one that has, and whose parent was not told yet, is

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::Inner;
 use super::database::{Database, Key, Status};
 use super::postgres::{Binaries, ClusterError, Master, Server};
+use crate::state::{is_out_of_room, room_in};
 
 /// What is to be done with a database. Its status says it too, so that a restart goes on with it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,6 +21,11 @@ pub(super) enum Work {
 /// How often it is tried to start a database that could not be when localcloud came up.
 const START_AGAIN: Duration = Duration::from_secs(2);
 
+/// How often it is looked whether there is room again.
+const LOOK_FOR_ROOM: Duration = Duration::from_millis(100);
+/// What an empty database takes, with its log of changes, and some to spare.
+const DATABASE_SIZE: u64 = 64 << 20;
+
 type Done = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
 impl Inner {
@@ -27,29 +33,52 @@ impl Inner {
     pub(super) fn begin(self: &Arc<Self>, key: Key, work: Work) {
         let inner = Arc::clone(self);
         self.context.tasks.spawn(async move {
-            let Some(database) = inner.database(&key) else {
-                return;
-            };
             let stopping = inner.context.stopping.clone();
             // What localcloud's end interrupts is gone on with at its next start.
-            let Some(done) = stopping
-                .run_until_cancelled(inner.work(&key, &database, work))
-                .await
-            else {
+            stopping
+                .run_until_cancelled(inner.work_or_fail(&key, work))
+                .await;
+        });
+    }
+
+    /// Does the work. What failed for want of room is done again once there is some: nobody has put
+    /// anything yet into a database that could not be made, and none is made in its place.
+    async fn work_or_fail(&self, key: &Key, work: Work) {
+        while let Some(database) = self.database(key) {
+            let Err(error) = self.work(key, &database, work).await else {
                 return;
             };
-            if let Err(error) = done {
-                tracing::error!(
-                    database = key.identifier,
-                    ?work,
-                    error = &*error as &dyn std::error::Error,
-                    "failed"
-                );
-                inner
-                    .turn(&key, |database| database.status = Status::Failed)
-                    .await;
+            tracing::error!(
+                database = key.identifier,
+                ?work,
+                error = &*error as &dyn std::error::Error,
+                "failed"
+            );
+            let out_of_room = is_out_of_room(&*error) || !self.has_room();
+            self.turn(key, |database| database.status = Status::Failed)
+                .await;
+            if work != Work::Create || !out_of_room {
+                return;
             }
-        });
+            while !self.has_room() {
+                tokio::time::sleep(LOOK_FOR_ROOM).await;
+            }
+            self.turn(key, |database| {
+                if database.status == Status::Failed {
+                    database.status = Status::Creating;
+                }
+            })
+            .await;
+            let is_wanted = |database: Database| database.status == Status::Creating;
+            if !self.database(key).is_some_and(is_wanted) {
+                return;
+            }
+        }
+    }
+
+    /// Whether a database fits on the disk.
+    fn has_room(&self) -> bool {
+        room_in(self.context.home.path()).is_none_or(|room| room > DATABASE_SIZE)
     }
 
     /// Goes on with everything that was being done, and starts what was running.
@@ -67,6 +96,8 @@ impl Inner {
                 Status::Stopping => Work::Stop,
                 Status::Deleting => Work::Delete,
                 Status::Starting | Status::Available | Status::BackingUp => Work::Start,
+                // Its password is kept until it is made.
+                Status::Failed if database.password.is_some() => Work::Create,
                 Status::Stopped | Status::Failed => return None,
             };
             Some(self.resume_one(key, database, work))

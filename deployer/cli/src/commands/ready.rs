@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use deployer_aws::carry_out::Site;
 use deployer_aws::read;
+use deployer_core::inventory::InstanceState;
 use deployer_core::names::ResourceName;
 use serde_json::{Map, Value};
 use tokio::sync::watch;
@@ -84,7 +85,10 @@ async fn what_is_missing(
                     s.nodes, s.wanted
                 )));
             }
-            _ => return Ok(Some(format!("{name} starts its services"))),
+            _ => {
+                insist_it_runs(site, name, id.as_deref()).await?;
+                return Ok(Some(format!("{name} starts its services")));
+            }
         }
     }
     for door in doors(site).await? {
@@ -95,6 +99,27 @@ async fn what_is_missing(
         }
     }
     Ok(None)
+}
+
+/// An instance that has ended is not waited for.
+async fn insist_it_runs(site: &Site, name: &ResourceName, id: Option<&str>) -> Result<(), Failure> {
+    let inventory = read::inventory(&site.account, &site.scope)
+        .await
+        .map_err(Failure::aws("looking at the instances"))?;
+    let runs = inventory.instances.iter().any(|found| {
+        Some(found.id.as_str()) == id
+            && matches!(found.state, InstanceState::Pending | InstanceState::Running)
+    });
+    if runs {
+        return Ok(());
+    }
+    let (invocation, deployment) = (invocation(), &site.blueprint.name);
+    Err(Failure::Unfinished {
+        what: format!("instance/{name} has ended while its services were starting"),
+        hint: format!(
+            "{invocation} up makes another; if it ends too, {invocation} logs {deployment} says why"
+        ),
+    })
 }
 
 async fn doors(site: &Site) -> Result<Vec<Door>, Failure> {

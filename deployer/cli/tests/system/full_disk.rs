@@ -8,9 +8,10 @@ use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use crate::laptop::{HOMES, Laptop, kill_all};
-use crate::photos::Photos;
+use crate::photos::{PATIENCE, Photos};
 
 const TEST: &str = "full_disk::a_full_disk_is_told_loses_nothing_and_can_be_cleared";
 /// Where the small disk is, once this runs on it.
@@ -60,13 +61,14 @@ fn run_this_on_a_small_disk() {
 fn on_a_small_disk(disk: &Path) {
     let laptop = Laptop::in_folder(disk);
     let mut localcloud = laptop.start_localcloud(203);
+    is_not_enough_for_a_deployment(&laptop, disk);
     laptop.up();
     let photos = Photos::at(&laptop.front_end());
     for key in ["small", "large"] {
         photos.upload(key, 3_000_000).unwrap();
     }
 
-    let ballast = Ballast::fill(disk);
+    let ballast = Ballast::fill(disk, 0);
     refuses_clearly(&laptop, &photos);
     photos.assert_all_there();
 
@@ -87,8 +89,28 @@ fn on_a_small_disk(disk: &Path) {
         0,
     );
 
-    let _ballast = Ballast::fill(disk);
+    let _ballast = Ballast::fill(disk, 0);
     laptop.down_to_zero();
+}
+
+/// What `up` could not make it makes the next time, the database too.
+fn is_not_enough_for_a_deployment(laptop: &Laptop, disk: &Path) {
+    let ballast = Ballast::fill(disk, 25 << 20);
+    let said = laptop.run(&["up", "blueprints/elastic-cache.yaml"], 1);
+    assert!(said.err.contains("is full"), "{}", said.err);
+    drop(ballast);
+    let begun = Instant::now();
+    while database_has_failed(laptop) {
+        assert!(begun.elapsed() < PATIENCE, "the database stays as it is");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+fn database_has_failed(laptop: &Laptop) -> bool {
+    let status = laptop.run(&["status", "elastic-cache"], 0).out;
+    status
+        .lines()
+        .any(|line| line.contains("database/catalog") && line.contains("failed"))
 }
 
 fn refuses_clearly(laptop: &Laptop, photos: &Photos) {
@@ -115,13 +137,16 @@ fn refuses_clearly(laptop: &Laptop, photos: &Photos) {
 struct Ballast(PathBuf);
 
 impl Ballast {
-    fn fill(disk: &Path) -> Ballast {
+    /// All but so many bytes.
+    fn fill(disk: &Path, but: u64) -> Ballast {
         let path = disk.join("ballast");
         let mut file = File::create(&path).unwrap();
         for length in [1 << 20, 4096, 1] {
             let block = vec![7; length];
             while file.write_all(&block).is_ok() {}
         }
+        let length = file.metadata().unwrap().len();
+        file.set_len(length.saturating_sub(but)).unwrap();
         Ballast(path)
     }
 }
