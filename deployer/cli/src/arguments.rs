@@ -54,7 +54,7 @@ pub(crate) enum Command {
     Output(Output),
     /// Print what an instance wrote to its console
     Logs(Logs),
-    /// Print what makes other AWS tools in this shell use this laptop's cloud
+    /// Print what makes other AWS tools use this laptop's cloud, for a shell
     Env(Env),
     /// Print the JSON Schema of blueprints, for editors
     Schema,

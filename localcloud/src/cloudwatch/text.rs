@@ -62,7 +62,8 @@ fn time(seconds: &Value) -> Option<Timestamp> {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use super::super::answer;
+    use super::super::fields::{Fields, Scalars};
+    use super::super::{answer, put};
     use super::*;
 
     #[test]
@@ -93,6 +94,78 @@ mod tests {
             (answer::text("D"), answer::text("true"))
         );
         assert_eq!(get("E"), &answer::text(""));
+    }
+
+    /// What CloudWatch says to a `PutMetricData` in this form.
+    fn put(form: &str) -> Result<usize, String> {
+        let params = Params::parse(form.as_bytes()).map_err(|error| error.to_string())?;
+        let fields =
+            Fields::of(value(&params), Scalars::Text).map_err(|error| error.to_string())?;
+        put::parse(&fields, "us-east-1", Timestamp::now())
+            .map(|data| data.len())
+            .map_err(|error| error.code.into_owned())
+    }
+
+    #[test]
+    fn numbers_and_times_in_text_are_read_or_refused_by_name() {
+        let datum = |rest: &str| {
+            put(&format!(
+                "Namespace=N&MetricData.member.1.MetricName=X&MetricData.member.1.{rest}"
+            ))
+        };
+        for sound in [
+            "Value=1",
+            "Value=-1.5e3",
+            "Values.member.1=1",
+            "Value=1&MetricData.member.1.Dimensions=",
+        ] {
+            assert_eq!(datum(sound), Ok(1), "{sound}");
+        }
+        for wrong in [
+            "Value=NaN",
+            "Value=inf",
+            "Value=1e400",
+            "Value=1_000",
+            "Value=",
+            "Value.member.1=1",
+            "Values=1",
+            "Values.member.1=x",
+            "Values.member.1=1&MetricData.member.1.Counts.member.1=x",
+            "Value=1&MetricData.member.1.Timestamp=yesterday",
+            "Value=1&MetricData.member.1.Timestamp=0001-01-01T00:00:00Z",
+            "Value=1&MetricData.member.1.StorageResolution=1.0",
+            "Value=1&MetricData.member.1.Dimensions.member.1=x",
+            "StatisticValues=1",
+        ] {
+            assert_eq!(
+                datum(wrong),
+                Err("InvalidParameterValue".to_owned()),
+                "{wrong}"
+            );
+        }
+        assert_eq!(datum("Unit=Count"), Err("MissingParameter".to_owned()));
+    }
+
+    #[test]
+    fn lists_that_are_none_are_refused() {
+        for (data, code) in [
+            ("MetricData=", "MissingParameter"),
+            ("MetricData.member.x.Value=1", "MissingParameter"),
+            ("MetricData.member.99999999999.Value=1", "MissingParameter"),
+            ("MetricData=x", "InvalidParameterValue"),
+            ("MetricData.1.Value=1", "InvalidParameterValue"),
+            ("MetricData.member.1=x", "InvalidParameterValue"),
+        ] {
+            assert_eq!(
+                put(&format!("Namespace=N&{data}")),
+                Err(code.to_owned()),
+                "{data}"
+            );
+        }
+        assert_eq!(
+            put("MetricData.member.1.Value=1"),
+            Err("MissingParameter".to_owned())
+        );
     }
 
     #[test]
