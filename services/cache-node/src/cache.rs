@@ -126,16 +126,27 @@ impl<R: Rng> Cache<R> {
     /// Looks a key up: the entry is now the newest in use (under SIEVE it is marked, and stays where
     /// it is), or a lease is given out.
     pub fn get(&mut self, key: &str, now: Instant) -> Lookup {
-        let Some(&slot) = self.index.get(key) else {
-            return Lookup::Miss(self.leases.grant(key, now));
-        };
+        match self.find(key) {
+            Some(value) => Lookup::Hit(value),
+            None => Lookup::Miss(self.lease(key, now)),
+        }
+    }
+
+    /// The lease of a key that is not here.
+    pub fn lease(&mut self, key: &str, now: Instant) -> u64 {
+        self.leases.grant(key, now)
+    }
+
+    /// The entry of a key, if it is here: asked for, as by [`Cache::get`].
+    pub fn find(&mut self, key: &str) -> Option<Value> {
+        let &slot = self.index.get(key)?;
         if self.configuration.policy == Policy::Sieve {
             self.slots[slot].asked = true;
         } else if self.newest != slot {
             self.unlink(slot);
             self.link_newest(slot);
         }
-        Lookup::Hit(self.slots[slot].value.clone())
+        Some(self.slots[slot].value.clone())
     }
 
     /// Fills a key in under the lease of its miss. The lease is void afterwards.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
+use futures::future::{BoxFuture, Either, Ready, ready};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
@@ -37,14 +38,28 @@ impl Handler {
         Self { node, token }
     }
 
-    /// Answers one request.
-    pub async fn handle(self: Arc<Self>, request: Request<Incoming>) -> Response<Body> {
-        let answer = if self.token.accepts(request.headers()) {
-            self.route(request).await
-        } else {
-            Err(Refused::Token)
-        };
-        answer.unwrap_or_else(Refused::reply)
+    /// Answers one request: at once if that takes no more than memory, as most do.
+    pub fn handle(
+        self: &Arc<Self>,
+        request: Request<Incoming>,
+    ) -> Either<Ready<Response<Body>>, BoxFuture<'static, Response<Body>>> {
+        if !self.token.accepts(request.headers()) {
+            return Either::Left(ready(Refused::Token.reply()));
+        }
+        if request.method() == Method::GET
+            && let Some(written) = request.uri().path().strip_prefix("/entries/")
+        {
+            let answer = self.look_up(written, request.headers());
+            return Either::Left(ready(answer.unwrap_or_else(Refused::reply)));
+        }
+        let handler = self.clone();
+        let answer = async move { handler.route(request).await.unwrap_or_else(Refused::reply) };
+        Either::Right(Box::pin(answer))
+    }
+
+    fn look_up(&self, written: &str, headers: &HeaderMap) -> Result<Response<Body>, Refused> {
+        let key = key::decode(written).ok_or(Refused::Key)?;
+        self.get(&key, headers)
     }
 
     async fn route(&self, request: Request<Incoming>) -> Result<Response<Body>, Refused> {
@@ -52,8 +67,8 @@ impl Handler {
         let path = head.uri.path();
         if let Some(written) = path.strip_prefix("/entries/") {
             let key = key::decode(written).ok_or(Refused::Key)?;
+            // GET is answered before it comes here.
             return match head.method {
-                Method::GET => self.get(&key, &head.headers),
                 Method::PUT => self.fill(&key, &head.headers, body).await,
                 Method::DELETE => self.invalidate(&key, &head.headers),
                 _ => Err(Refused::Method("GET, PUT, DELETE")),

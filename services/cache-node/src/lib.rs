@@ -74,6 +74,9 @@ pub enum Error {
         /// What the system said.
         source: std::io::Error,
     },
+    /// There is no thread to run on.
+    #[error("starting the threads")]
+    Threads(#[source] std::io::Error),
     /// Signals cannot be waited for.
     #[error("waiting for signals")]
     Signals(#[source] std::io::Error),
@@ -116,11 +119,7 @@ pub async fn run(
     let handler = Arc::new(http::Handler::new(node, settings.secrets.internal_token));
     let drained = Server::new(health, registry)
         .access(Access::Failures)
-        .serve(
-            listener,
-            move |request| http::Handler::handle(handler.clone(), request),
-            shutdown,
-        )
+        .serve(listener, move |request| handler.handle(request), shutdown)
         .await;
     if let Some(publishing) = publishing {
         // It ends with the shutdown; a call in flight is not waited for.

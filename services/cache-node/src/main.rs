@@ -5,11 +5,10 @@ use std::process::ExitCode;
 use cache_node::{Error, Settings};
 use kit::server::Drained;
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     kit::logging::init("cache-node");
     kit::open_files::raise();
-    match start().await {
+    match kit::threads::run(start()).unwrap_or_else(|source| Err(Error::Threads(source))) {
         Ok(Drained::Clean) => ExitCode::SUCCESS,
         Ok(Drained::Deadline { .. }) => ExitCode::FAILURE,
         Err(error) => {

@@ -86,10 +86,16 @@ impl Node {
     /// # Errors
     /// When this node may not answer for the key.
     pub fn get(&self, key: &str, epoch: u64, now: Instant) -> Result<Lookup, Refusal> {
-        let partition = placement::partition(key);
         let mut state = self.state();
-        state.admit(partition, epoch, now)?;
-        let lookup = state.cache.get(key, now);
+        state.admit(epoch, now)?;
+        // What is here is ours: another table drops the rest, and nothing else is filled in.
+        let lookup = match state.cache.find(key) {
+            Some(value) => Lookup::Hit(value),
+            None => {
+                state.own(placement::partition(key))?;
+                Lookup::Miss(state.cache.lease(key, now))
+            }
+        };
         let hit = u64::from(matches!(lookup, Lookup::Hit(_)));
         let counts = Counts {
             requests: 1,
@@ -115,7 +121,8 @@ impl Node {
     ) -> Result<Fill, Refusal> {
         let partition = placement::partition(key);
         let mut state = self.state();
-        state.admit(partition, epoch, now)?;
+        state.admit(epoch, now)?;
+        state.own(partition)?;
         state.window.count(now, REQUEST);
         Ok(state.cache.fill(key, lease, value, now))
     }
@@ -131,7 +138,8 @@ impl Node {
         let partition = placement::partition(key);
         let mut state = self.state();
         state.cache.invalidate(key);
-        state.route(partition, epoch)?;
+        state.route(epoch)?;
+        state.own(partition)?;
         state.window.count(now, REQUEST);
         Ok(())
     }
@@ -214,24 +222,34 @@ const REQUEST: Counts = Counts {
 
 impl State {
     /// Whether a request routed by `epoch` may be served.
-    fn admit(&self, partition: u8, epoch: u64, now: Instant) -> Result<(), Refusal> {
+    fn admit(&self, epoch: u64, now: Instant) -> Result<(), Refusal> {
         if self.held.as_ref().is_none_or(|held| held.until <= now) {
             return Err(Refusal::NoLease);
         }
-        self.route(partition, epoch)
+        self.route(epoch)
     }
 
-    /// Whether a request routed by `epoch` has come to the right node.
-    fn route(&self, partition: u8, epoch: u64) -> Result<(), Refusal> {
-        let place = &self.held.as_ref().ok_or(Refusal::NoLease)?.place;
-        if place.epoch != epoch {
-            return Err(Refusal::Epoch(place.epoch));
+    /// Whether a request was routed by this node's own table.
+    fn route(&self, epoch: u64) -> Result<(), Refusal> {
+        let place = self.place()?;
+        if place.epoch == epoch {
+            Ok(())
+        } else {
+            Err(Refusal::Epoch(place.epoch))
         }
-        if owns(place, partition) {
+    }
+
+    /// Whether a partition is this node's.
+    fn own(&self, partition: u8) -> Result<(), Refusal> {
+        if owns(self.place()?, partition) {
             Ok(())
         } else {
             Err(Refusal::NotOwner)
         }
+    }
+
+    fn place(&self) -> Result<&Place, Refusal> {
+        Ok(&self.held.as_ref().ok_or(Refusal::NoLease)?.place)
     }
 }
 

@@ -105,8 +105,8 @@ pub async fn run(
         .serve(
             listener,
             move |request| {
-                let front_end = front_end.clone();
-                async move { front_end.answer(request).await }
+                // In a box: hyper moves what it is given, and uploads are large futures.
+                Box::pin(front_end.clone().answer(request))
             },
             shutdown,
         )

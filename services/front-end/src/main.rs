@@ -8,11 +8,10 @@ use std::process::ExitCode;
 use front_end::settings::Settings;
 use tokio::net::TcpListener;
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     kit::logging::init("front-end");
     kit::open_files::raise();
-    match serve().await {
+    match kit::threads::run(serve()).unwrap_or_else(|error| Err(error.into())) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(error, "the front-end cannot run");

@@ -75,15 +75,13 @@ impl Body {
     }
 
     /// Ends the request in work when the body is done with.
-    pub(crate) fn with(mut self, busy: Busy) -> Self {
+    pub(crate) fn hold(&mut self, busy: Busy) {
         self.busy = Some(busy);
-        self
     }
 
     /// Calls `ended` with the bytes sent and whether that was all, when the body is done with.
-    pub(crate) fn on_end(mut self, ended: impl FnOnce(u64, bool) + Send + 'static) -> Self {
+    pub(crate) fn on_end(&mut self, ended: impl FnOnce(u64, bool) + Send + 'static) {
         self.ended = Some(Box::new(ended));
-        self
     }
 }
 
@@ -143,6 +141,13 @@ impl HttpBody for Body {
     }
 }
 
+/// Whether the client of a request waits for `100 Continue` before it sends the body.
+pub(crate) fn waits_for_continue(headers: &HeaderMap) -> bool {
+    headers
+        .get(header::EXPECT)
+        .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
+}
+
 /// The body of a request. Dropped before its end, it goes on reading a bounded rest and throws it
 /// away: a client that is still sending then gets the answer instead of a reset, and the connection
 /// stays usable. Of a client that waits for `100 Continue` nothing is read unless asked for.
@@ -153,10 +158,7 @@ pub struct Incoming {
 }
 
 impl Incoming {
-    pub(crate) fn new(inner: hyper::body::Incoming, headers: &HeaderMap) -> Self {
-        let waits_for_continue = headers
-            .get(header::EXPECT)
-            .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"));
+    pub(crate) fn new(inner: hyper::body::Incoming, waits_for_continue: bool) -> Self {
         Self {
             inner: Some(inner),
             waits_for_continue,

@@ -1,29 +1,26 @@
 //! Calls from one service to another: pooled HTTP/1.1, each with a deadline.
 
+mod connections;
+
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body as HttpBody;
 use http_body_util::BodyExt;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::client::legacy::{Client as Pool, Error as PoolError};
-use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use crate::body::Body;
 use crate::request_id;
+pub use connections::ConnectError;
+use connections::Connections;
 
-/// A host in the same zone answers in well under a millisecond; a dead one never does.
-const CONNECT_TIME: Duration = Duration::from_millis(250);
-/// Below the server's own limit, so that a connection is not used just as it is closed.
-const IDLE_TIME: Duration = Duration::from_secs(8);
 /// The longest answer that [`Client::send`] collects: the largest value of a node, and some.
 const ANSWER_LIMIT: u64 = 65 * 1024 * 1024;
 
 /// A pool of connections. Clones share it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Client {
-    pool: Pool<HttpConnector, Body>,
+    connections: Connections,
 }
 
 /// Why a call failed.
@@ -35,7 +32,7 @@ pub enum ClientError {
         /// `address:port`.
         host: String,
         /// What the connection said.
-        source: PoolError,
+        source: ConnectError,
     },
     /// The connection broke after the request was (perhaps) seen.
     #[error("calling {host}")]
@@ -43,7 +40,7 @@ pub enum ClientError {
         /// `address:port`.
         host: String,
         /// What the connection said.
-        source: PoolError,
+        source: hyper::Error,
     },
     /// The answer broke off.
     #[error("reading the answer of {host}")]
@@ -69,24 +66,11 @@ pub enum ClientError {
     },
 }
 
-impl Default for Client {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl Client {
     /// A pool without connections yet: `TCP_NODELAY`, 250 ms to connect.
     #[must_use]
     pub fn new() -> Self {
-        let mut connector = HttpConnector::new();
-        connector.set_nodelay(true);
-        connector.set_connect_timeout(Some(CONNECT_TIME));
-        let pool = Pool::builder(TokioExecutor::new())
-            .pool_idle_timeout(IDLE_TIME)
-            .pool_timer(TokioTimer::new())
-            .build(connector);
-        Self { pool }
+        Self::default()
     }
 
     /// Sends a request with an absolute address (`http://address:port/path`) and reads the whole
@@ -139,14 +123,32 @@ impl Client {
                 .entry(request_id::HEADER)
                 .or_insert_with(|| id.header_value());
         }
-        self.pool.request(request).await.map_err(|source| {
-            let host = host.to_owned();
-            if source.is_connect() {
-                ClientError::Connect { host, source }
-            } else {
-                ClientError::Exchange { host, source }
+        connections::to_origin_form(&mut request, host);
+        let exchange = |source| ClientError::Exchange {
+            host: host.to_owned(),
+            source,
+        };
+        while let Some(mut sender) = self.connections.take(host) {
+            match sender.try_send_request(request).await {
+                Ok(answer) => {
+                    self.connections.keep(host, sender);
+                    return Ok(answer);
+                }
+                // The other side closed it before the request was on its way: another connection.
+                Err(mut refused) => match refused.take_message() {
+                    Some(unsent) => request = unsent,
+                    None => return Err(exchange(refused.into_error())),
+                },
             }
-        })
+        }
+        let connecting = self.connections.open(host).await;
+        let mut sender = connecting.map_err(|source| ClientError::Connect {
+            host: host.to_owned(),
+            source,
+        })?;
+        let answer = sender.send_request(request).await.map_err(exchange)?;
+        self.connections.keep(host, sender);
+        Ok(answer)
     }
 }
 

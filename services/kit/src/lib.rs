@@ -73,5 +73,6 @@ pub mod server;
 pub mod session;
 pub mod settings;
 pub mod shutdown;
+pub mod threads;
 pub mod token;
 pub mod words;

@@ -50,14 +50,14 @@ where
     ) -> std::fmt::Result {
         let mut fields = Fields::default();
         event.record(&mut fields);
-        let level = event.metadata().level().as_str().to_ascii_lowercase();
+        let Fields { message, rest } = &fields;
         write!(
             writer,
-            r#"{{"at":"{:.3}","level":"{level}","service":"{}","message":{}{}"#,
+            r#"{{"at":"{:.3}","level":"{}","service":"{}","message":{}{rest}"#,
             jiff::Timestamp::now(),
+            level(event.metadata().level()),
             self.service,
-            quoted(&fields.message),
-            fields.rest,
+            if message.is_empty() { r#""""# } else { message },
         )?;
         if let Some(id) = crate::request_id::current() {
             write!(writer, r#","request-id":"{}""#, id.as_str())?;
@@ -66,60 +66,77 @@ where
     }
 }
 
-fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
+fn level(level: &tracing::Level) -> &'static str {
+    match *level {
+        tracing::Level::ERROR => "error",
+        tracing::Level::WARN => "warn",
+        tracing::Level::INFO => "info",
+        tracing::Level::DEBUG => "debug",
+        tracing::Level::TRACE => "trace",
+    }
 }
 
+fn quoted(text: &str) -> String {
+    // A text can always be written.
+    serde_json::to_string(text).unwrap_or_default()
+}
+
+/// What an event says, as JSON; the front-end writes a line for every request.
 #[derive(Default)]
 struct Fields {
     message: String,
+    /// `,"name":value` for each further field.
     rest: String,
 }
 
 impl Fields {
-    fn push(&mut self, field: &Field, value: &str) {
-        let name = field.name().replace('_', "-");
+    fn push(&mut self, field: &Field, value: impl std::fmt::Display) {
+        self.rest.push_str(",\"");
+        // Names are identifiers: nothing in them needs escaping.
+        let name = field.name().chars();
+        self.rest
+            .extend(name.map(|letter| if letter == '_' { '-' } else { letter }));
         // Writing to a String cannot fail.
-        let _ = write!(self.rest, ",{}:{value}", quoted(&name));
+        let _ = write!(self.rest, "\":{value}");
+    }
+
+    fn push_text(&mut self, field: &Field, text: &str) {
+        if field.name() == "message" {
+            self.message = quoted(text);
+        } else {
+            self.push(field, quoted(text));
+        }
     }
 }
 
 impl Visit for Fields {
     fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
-        if field.name() == "message" {
-            self.message = format!("{value:?}");
-        } else {
-            self.push(field, &quoted(&format!("{value:?}")));
-        }
+        self.push_text(field, &format!("{value:?}"));
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        if field.name() == "message" {
-            self.message = value.to_owned();
-        } else {
-            self.push(field, &quoted(value));
-        }
+        self.push_text(field, value);
     }
 
     fn record_u64(&mut self, field: &Field, value: u64) {
-        self.push(field, &value.to_string());
+        self.push(field, value);
     }
 
     fn record_i64(&mut self, field: &Field, value: i64) {
-        self.push(field, &value.to_string());
+        self.push(field, value);
     }
 
     fn record_bool(&mut self, field: &Field, value: bool) {
-        self.push(field, &value.to_string());
+        self.push(field, value);
     }
 
     fn record_f64(&mut self, field: &Field, value: f64) {
-        self.push(field, &serde_json::Value::from(value).to_string());
+        self.push(field, serde_json::Value::from(value));
     }
 
     /// An error is written with its causes, outermost first.
     fn record_error(&mut self, field: &Field, value: &(dyn std::error::Error + 'static)) {
-        self.push(field, &quoted(&chain(value)));
+        self.push_text(field, &chain(value));
     }
 }
 

@@ -3,6 +3,7 @@
 use std::future::Future;
 
 use http::header::{HeaderMap, HeaderName, HeaderValue};
+use tokio::task::futures::TaskLocalFuture;
 
 /// The header that carries the id, in requests and in answers.
 pub const HEADER: HeaderName = HeaderName::from_static("x-request-id");
@@ -52,8 +53,13 @@ impl RequestId {
 
     /// Runs `work` for this request: logs and outgoing requests made inside carry the id. Wrap what
     /// you `tokio::spawn` on behalf of a request.
-    pub async fn scope<F: Future>(self, work: F) -> F::Output {
-        CURRENT.scope(self, work).await
+    pub fn scope<F: Future>(self, work: F) -> TaskLocalFuture<Self, F> {
+        CURRENT.scope(self, work)
+    }
+
+    /// As [`RequestId::scope`], for what is done at once.
+    pub(crate) fn scope_now<T>(self, work: impl FnOnce() -> T) -> T {
+        CURRENT.sync_scope(self, work)
     }
 }
 

@@ -21,6 +21,7 @@ use tokio_util::task::TaskTracker;
 use crate::body::{Body, Incoming};
 use crate::health::Health;
 use crate::metrics::{Gauge, Registry};
+use crate::threads::Threads;
 use answer::Answering;
 use pulse::{Open, Pulse};
 use refusal::Refusing;
@@ -28,6 +29,9 @@ use stall::Stall;
 
 /// How long to wait after the system has refused a connection: it is out of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// The header lines that hyper takes unless it is told otherwise.
+const HYPERS_HEADERS: usize = 100;
 
 /// What a client may ask of a server.
 #[derive(Debug, Clone, Copy)]
@@ -54,7 +58,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             connections: 1024,
-            headers: 100,
+            headers: HYPERS_HEADERS,
             head_bytes: 128 * 1024,
             head: Duration::from_secs(10),
             stall: Duration::from_secs(60),
@@ -119,7 +123,7 @@ impl Server {
         self
     }
 
-    /// Serves until `shutdown`, then lets the requests in flight end, within a deadline, and says
+    /// Serves until `shutdown`, on every thread of the service (see [`crate::threads`]), then lets the requests in flight end, within a deadline, and says
     /// which happened. A handler that panics is answered 500, in the contract's shape below `/api`.
     pub async fn serve<H, F>(
         self,
@@ -146,6 +150,7 @@ impl Server {
             tasks: TaskTracker::new(),
             stop: shutdown.clone(),
             cut: CancellationToken::new(),
+            threads: Threads::current(),
         };
         let slots = Arc::new(Semaphore::new(limits.connections));
         while let Some((stream, slot)) =
@@ -171,8 +176,11 @@ fn builder(limits: &Limits) -> http1::Builder {
     http.timer(TokioTimer::new())
         .header_read_timeout(limits.head)
         .half_close(true)
-        .max_headers(limits.headers)
         .max_buf_size(limits.head_bytes);
+    // For its own number hyper has room on the stack; for any other it allocates at each request.
+    if limits.headers != HYPERS_HEADERS {
+        http.max_headers(limits.headers);
+    }
     http
 }
 
@@ -223,6 +231,7 @@ struct Connections<H> {
     tasks: TaskTracker,
     stop: CancellationToken,
     cut: CancellationToken,
+    threads: Threads,
 }
 
 impl<H, F> Connections<H>
@@ -231,13 +240,21 @@ where
     F: Future<Output = Response<Body>> + Send + 'static,
 {
     fn start(&self, stream: TcpStream, slot: OwnedSemaphorePermit) {
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(
-                error = &error as &dyn std::error::Error,
-                "a connection is gone already"
-            );
-            return;
-        }
+        let given = stream
+            .set_nodelay(true)
+            .and_then(|()| self.threads.give(stream));
+        let (thread, stream) = match given {
+            Ok(given) => given,
+            Err(error) => {
+                tracing::debug!(
+                    error = &error as &dyn std::error::Error,
+                    "a connection is gone already"
+                );
+                return;
+            }
+        };
+        // Timers belong to the thread as the connection does.
+        let _inside = thread.enter();
         let pulse = Pulse::new();
         let place = self.all.enter(pulse.clone());
         let (answering, requests) = (self.answering.clone(), pulse.clone());
@@ -247,7 +264,7 @@ where
         let io = TokioIo::new(self.limited(stream, &pulse));
         let connection = self.http.serve_connection(io, service);
         let (stop, cut, open) = (self.stop.clone(), self.cut.clone(), self.open.clone());
-        self.tasks.spawn(async move {
+        let serving = async move {
             let _held = (slot, place);
             open.add(1);
             tokio::pin!(connection);
@@ -269,7 +286,8 @@ where
                     "a connection broke"
                 );
             }
-        });
+        };
+        self.tasks.spawn_on(serving, thread);
     }
 
     /// The connection's bytes, within the limits.

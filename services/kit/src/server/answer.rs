@@ -2,11 +2,12 @@
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::FutureExt;
+use futures::future::BoxFuture;
 use http::{Method, Request, Response, StatusCode, Uri};
 
 use super::Access;
@@ -61,10 +62,20 @@ impl Figures {
     }
 }
 
+/// What a request has led to so far.
+enum Begun<F> {
+    /// The handler is at work.
+    Handled(F),
+    /// The server answers itself.
+    Ours(BoxFuture<'static, Response<Body>>),
+    /// The handler has panicked already.
+    Panicked,
+}
+
 impl<H, F> Answering<H>
 where
-    H: Fn(Request<Incoming>) -> F,
-    F: Future<Output = Response<Body>>,
+    H: Fn(Request<Incoming>) -> F + Send + Sync + 'static,
+    F: Future<Output = Response<Body>> + Send + 'static,
 {
     pub(super) fn new(handler: H, health: Health, registry: &Registry, access: Access) -> Self {
         let figures = Figures::new(registry);
@@ -77,51 +88,64 @@ where
         }
     }
 
-    pub(super) async fn answer(
+    /// Answers a request. What the handler can do at once is done before this returns, and what is
+    /// returned is as small as the handler's future: hyper moves it about a dozen times.
+    pub(super) fn answer(
         self: Arc<Self>,
         request: Request<hyper::body::Incoming>,
         busy: Busy,
-    ) -> Result<Response<Body>, Infallible> {
-        let started = Instant::now();
+    ) -> impl Future<Output = Result<Response<Body>, Infallible>> + Send + use<H, F> {
         let id = RequestId::of(request.headers());
         let line = Line {
             method: request.method().clone(),
             uri: request.uri().clone(),
-            started,
+            started: Instant::now(),
         };
-        let mut response = id.clone().scope(self.guarded(request)).await;
-        self.figures.count(response.status(), started.elapsed());
-        response
-            .headers_mut()
-            .insert(request_id::HEADER, id.header_value());
-        let response = self.logged(response, id, line).await;
-        Ok(response.map(|body| body.with(busy)))
-    }
-
-    /// The answer of the handler, or 500 if it panics.
-    async fn guarded(&self, request: Request<hyper::body::Incoming>) -> Response<Body> {
-        let uri = request.uri().clone();
-        match AssertUnwindSafe(self.dispatch(request))
-            .catch_unwind()
-            .await
-        {
-            Ok(response) => response,
-            Err(_) => {
-                self.figures.panics.increment();
-                let message = "an error of ours; the log has it under this answer's x-request-id";
-                reply::failure_at(uri.path(), StatusCode::INTERNAL_SERVER_ERROR, message)
-            }
+        let begun = id.clone().scope_now(|| self.begin(request));
+        async move {
+            let handled = match begun {
+                Begun::Handled(work) => {
+                    let work = AssertUnwindSafe(work).catch_unwind();
+                    id.clone().scope(work).await.ok()
+                }
+                Begun::Ours(work) => Some(work.await),
+                Begun::Panicked => None,
+            };
+            let mut response = handled.unwrap_or_else(|| self.panicked(&line));
+            self.figures
+                .count(response.status(), line.started.elapsed());
+            let headers = response.headers_mut();
+            headers.insert(request_id::HEADER, id.header_value());
+            self.log(&mut response, id, line);
+            response.body_mut().hold(busy);
+            Ok(response)
         }
     }
 
-    async fn dispatch(&self, request: Request<hyper::body::Incoming>) -> Response<Body> {
+    fn begin(self: &Arc<Self>, request: Request<hyper::body::Incoming>) -> Begun<F> {
         let path = request.uri().path();
-        if !["/healthz", "/readyz", "/metrics"].contains(&path) {
-            let (head, body) = request.into_parts();
-            let body = Incoming::new(body, &head.headers);
-            return (self.handler)(Request::from_parts(head, body)).await;
+        if is_probe(path) {
+            let (method, path) = (request.method().clone(), path.to_owned());
+            let answering = self.clone();
+            return Begun::Ours(Box::pin(
+                async move { answering.probed(&method, &path).await },
+            ));
         }
-        if ![Method::GET, Method::HEAD].contains(request.method()) {
+        let waits_for_continue = body::waits_for_continue(request.headers());
+        let request = request.map(|body| Incoming::new(body, waits_for_continue));
+        let handled = catch_unwind(AssertUnwindSafe(|| (self.handler)(request)));
+        handled.map_or(Begun::Panicked, Begun::Handled)
+    }
+
+    fn panicked(&self, line: &Line) -> Response<Body> {
+        self.figures.panics.increment();
+        let message = "an error of ours; the log has it under this answer's x-request-id";
+        reply::failure_at(line.uri.path(), StatusCode::INTERNAL_SERVER_ERROR, message)
+    }
+
+    /// The answer to a path of which [`is_probe`] is true.
+    async fn probed(&self, method: &Method, path: &str) -> Response<Body> {
+        if ![Method::GET, Method::HEAD].contains(method) {
             return reply::method_not_allowed(path, "GET, HEAD");
         }
         match path {
@@ -139,26 +163,20 @@ where
     }
 
     /// Writes the line of the request: now if the answer's length is known, else at its end.
-    async fn logged(&self, response: Response<Body>, id: RequestId, line: Line) -> Response<Body> {
+    fn log(&self, response: &mut Response<Body>, id: RequestId, line: Line) {
         let status = response.status();
         let loud =
             status.is_server_error() || (self.access == Access::All && !is_probe(line.uri.path()));
         if !loud && !tracing::enabled!(tracing::Level::DEBUG) {
-            return response;
+            return;
         }
-        if let Some(bytes) = response.body().length() {
-            id.scope(async move { line.write(status, bytes, true, loud) })
-                .await;
-            return response;
+        match response.body().length() {
+            Some(bytes) => id.scope_now(|| line.write(status, bytes, true, loud)),
+            // The task of the request may be over by then: the id is given once more.
+            None => response.body_mut().on_end(move |bytes, complete| {
+                id.scope_now(|| line.write(status, bytes, complete, loud));
+            }),
         }
-        response.map(|body| {
-            body.on_end(move |bytes, complete| {
-                // The task of the request may be over by now: the id is given once more.
-                let _ = id
-                    .scope(async move { line.write(status, bytes, complete, loud) })
-                    .now_or_never();
-            })
-        })
     }
 }
 
