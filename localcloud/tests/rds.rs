@@ -526,14 +526,26 @@ async fn a_database_is_modified_stopped_and_started() {
         (waiting.allocated_storage(), pending.allocated_storage()),
         (Some(20), Some(40))
     );
-    modify()
+    let pid = postmaster(home.path());
+    let begun = modify()
         .allocated_storage(40)
         .backup_retention_period(3)
+        .db_instance_class("db.t4g.small")
         .apply_immediately(true)
         .send()
         .await
         .unwrap();
-    let now = describe(&rds, "db").await;
+    let begun = begun.db_instance().unwrap();
+    assert_eq!(begun.db_instance_status(), Some("modifying"));
+    assert_ne!(begun.db_instance_class(), Some("db.t4g.small"));
+    assert_eq!(
+        code(modify().allocated_storage(60).send().await),
+        "InvalidDBInstanceState"
+    );
+    let (now, _) = until(&rds, "db", "available").await;
+    assert_eq!(now.db_instance_class(), Some("db.t4g.small"));
+    assert!(!runs(pid), "another class is another machine");
+    connect(&running.ca(), &now, PASSWORD).await.unwrap();
     assert_eq!(
         (now.allocated_storage(), now.backup_retention_period()),
         (Some(40), Some(3))

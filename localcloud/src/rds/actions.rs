@@ -54,6 +54,7 @@ impl Rds {
             deletion_protection: creation.deletion_protection,
             size: creation.size,
             pending: Pending::default(),
+            at_once: false,
             tags: creation.tags,
         };
         let answer = self.described(caller, &key.identifier, &database);
@@ -135,16 +136,16 @@ impl Rds {
             [] => None,
             asked => Some(self.groups_of(&caller.region, asked)?),
         };
-        let (modified, restart) = self.inner.databases.change(|databases| {
+        let (modified, begins) = self.inner.databases.change(|databases| {
             let database = in_state(databases, &key, &[Status::Available, Status::BackingUp])?;
             if let Some(groups) = groups {
                 database.groups = groups;
             }
-            let restart = modify(database, modification)?;
-            Ok::<_, ApiError>((database.clone(), restart))
+            let begins = modify(database, modification)?;
+            Ok::<_, ApiError>((database.clone(), begins))
         })?;
-        if restart {
-            self.inner.begin(key.clone(), lifecycle::Work::SetPassword);
+        if begins {
+            self.inner.begin(key.clone(), lifecycle::Work::Modify);
         }
         Ok(self.described(caller, &key.identifier, &modified))
     }
@@ -391,7 +392,7 @@ fn in_state<'a>(
     }
 }
 
-/// Makes the changes that need no server, and says whether the server has something to do.
+/// Makes the changes that take no time, and says whether there are others to begin with.
 fn modify(database: &mut Database, wanted: Modification) -> Result<bool, ApiError> {
     let storage = wanted
         .storage
@@ -412,30 +413,25 @@ fn modify(database: &mut Database, wanted: Modification) -> Result<bool, ApiErro
     database.deletion_protection = deletion_protection.unwrap_or(database.deletion_protection);
     database.copy_tags = copy_tags.unwrap_or(database.copy_tags);
     database.minor_upgrades = minor_upgrades.unwrap_or(database.minor_upgrades);
-    if at_once {
-        let size = &mut database.size;
-        size.class = class.unwrap_or_else(|| std::mem::take(&mut size.class));
-        size.storage = storage.unwrap_or(size.storage);
-        size.retention = retention.unwrap_or(size.retention);
-        database.pending = Pending::default();
-    } else {
-        let size = &database.size;
-        let pending = &mut database.pending;
-        pending.class = class
-            .filter(|class| *class != size.class)
-            .or(pending.class.take());
-        pending.storage = storage
-            .filter(|storage| *storage != size.storage)
-            .or(pending.storage);
-        pending.retention = retention
-            .filter(|retention| *retention != size.retention)
-            .or(pending.retention);
-    }
-    let Some(password) = password else {
-        return Ok(false);
-    };
+    let size = &database.size;
+    let pending = &mut database.pending;
+    pending.class = class
+        .or(pending.class.take())
+        .filter(|class| *class != size.class);
+    pending.storage = storage
+        .or(pending.storage)
+        .filter(|storage| *storage != size.storage);
+    pending.retention = retention
+        .or(pending.retention)
+        .filter(|retention| *retention != size.retention);
+    // "If you specify ApplyImmediately, any changes in the pending modifications queue are also
+    // applied."
+    database.at_once = at_once && database.pending != Pending::default();
     // A new password never waits for a window.
-    database.password = Some(password);
-    database.status = Status::Modifying;
-    Ok(true)
+    let begins = database.at_once || password.is_some();
+    if begins {
+        database.password = password;
+        database.status = Status::Modifying;
+    }
+    Ok(begins)
 }

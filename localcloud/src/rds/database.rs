@@ -121,9 +121,12 @@ pub(crate) struct Database {
     pub(crate) deletion_protection: bool,
     #[serde(flatten)]
     pub(crate) size: Size,
-    /// What waits for a maintenance window.
+    /// What waits for a maintenance window, or is being done.
     #[serde(default)]
     pub(crate) pending: Pending,
+    /// Whether it is being done.
+    #[serde(default)]
+    pub(crate) at_once: bool,
     pub(crate) tags: BTreeMap<String, String>,
 }
 
@@ -145,6 +148,22 @@ pub(crate) struct Pending {
     pub(crate) class: Option<String>,
     pub(crate) storage: Option<i64>,
     pub(crate) retention: Option<i64>,
+}
+
+impl Database {
+    /// Makes what is pending so.
+    pub(crate) fn apply(&mut self) {
+        let Pending {
+            class,
+            storage,
+            retention,
+        } = std::mem::take(&mut self.pending);
+        let size = &mut self.size;
+        size.class = class.unwrap_or_else(|| std::mem::take(&mut size.class));
+        size.storage = storage.unwrap_or(size.storage);
+        size.retention = retention.unwrap_or(size.retention);
+        self.at_once = false;
+    }
 }
 
 /// A password, never printed.

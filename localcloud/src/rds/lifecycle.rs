@@ -12,7 +12,7 @@ use crate::state::{is_out_of_room, room_in};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Work {
     Create,
-    SetPassword,
+    Modify,
     Start,
     Stop,
     Delete,
@@ -92,7 +92,7 @@ impl Inner {
         let resumed = databases.into_iter().filter_map(|(key, database)| {
             let work = match database.status {
                 Status::Creating => Work::Create,
-                Status::Modifying => Work::SetPassword,
+                Status::Modifying => Work::Modify,
                 Status::Stopping => Work::Stop,
                 Status::Deleting => Work::Delete,
                 Status::Starting | Status::Available | Status::BackingUp => Work::Start,
@@ -142,7 +142,7 @@ impl Inner {
     async fn work(&self, key: &Key, database: &Database, work: Work) -> Done {
         match work {
             Work::Create => self.create(key, database).await,
-            Work::SetPassword => self.set_password(key, database).await,
+            Work::Modify => self.modify(key, database).await,
             Work::Start => self.start(key, database).await,
             Work::Stop => self.stop(key).await,
             Work::Delete => self.delete(key, database).await,
@@ -181,26 +181,38 @@ impl Inner {
         Ok(())
     }
 
-    async fn set_password(&self, key: &Key, database: &Database) -> Done {
-        if !self.context.paper {
-            let binaries = self.binaries().await?.clone();
-            self.halt(key).await;
-            let cluster = self.cluster(database);
-            let (user, password) = (database.master.clone(), database.password.clone());
-            let with = binaries.clone();
-            blocking(move || match password {
-                Some(password) => cluster.set_password(&with, &user, &password.0),
-                None => Ok(()),
-            })
-            .await??;
-            let server = self.launch(&binaries, database).await?;
-            self.keep(key, server).await;
+    /// A new class is another machine, and a password is set with nobody else there: both restart
+    /// the server. Storage grows while it runs, unless localcloud was restarted in the middle.
+    async fn modify(&self, key: &Key, database: &Database) -> Done {
+        let has_new_class = database.at_once && database.pending.class.is_some();
+        let stands = !self.servers().contains_key(key);
+        if !self.context.paper && (has_new_class || database.password.is_some() || stands) {
+            self.restart(key, database).await?;
         }
         self.turn(key, |database| {
             database.status = Status::Available;
             database.password = None;
+            if database.at_once {
+                database.apply();
+            }
         })
         .await;
+        Ok(())
+    }
+
+    async fn restart(&self, key: &Key, database: &Database) -> Done {
+        let binaries = self.binaries().await?.clone();
+        self.halt(key).await;
+        let cluster = self.cluster(database);
+        let (user, password) = (database.master.clone(), database.password.clone());
+        let with = binaries.clone();
+        blocking(move || match password {
+            Some(password) => cluster.set_password(&with, &user, &password.0),
+            None => Ok(()),
+        })
+        .await??;
+        let server = self.launch(&binaries, database).await?;
+        self.keep(key, server).await;
         Ok(())
     }
 
