@@ -129,10 +129,46 @@ impl Site {
         progress: &Progress,
     ) -> Result<Option<String>, AwsError> {
         match action {
-            Action::CreateBucket { resource, name } => {
-                crate::stored::create(&self.account, &self.scope, resource, name).await?;
+            Action::CreateBucket {
+                resource,
+                name,
+                is_home,
+            } => {
+                crate::stored::create(&self.account, &self.scope, resource, name, *is_home).await?;
                 self.learn(|k| drop(k.buckets.insert(resource.clone(), name.clone())));
                 Ok(Some(name.clone()))
+            }
+            Action::RemoveBucket {
+                name,
+                with_contents,
+            } => {
+                let removed = if *with_contents {
+                    crate::stored::remove(&self.account, name).await
+                } else {
+                    crate::stored::remove_empty(&self.account, name).await
+                };
+                removed.map(|()| None)
+            }
+            Action::RemoveSecurityGroup { id } => {
+                crate::remove::security_group(&self.account, id, progress)
+                    .await
+                    .map(|()| None)
+            }
+            Action::RemoveRole { name } => {
+                self.await_unused(name, progress).await?;
+                crate::remove::role(&self.account, name)
+                    .await
+                    .map(|()| None)
+            }
+            Action::ChangeDatabase { resource, id } => self
+                .change_database(resource, id, progress)
+                .await
+                .map(|()| None),
+            Action::RemoveDatabase { id } => crate::remove::database(&self.account, id, progress)
+                .await
+                .map(|()| None),
+            Action::ChangeGroup { resource, id } => {
+                self.change_group(resource, id).await.map(|()| None)
             }
             Action::WriteSecrets => self.write_secrets().await.map(|()| None),
             Action::CreateSecurityGroup {

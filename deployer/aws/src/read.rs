@@ -12,10 +12,12 @@ mod ground;
 mod machines;
 mod network;
 mod roles;
+mod survey;
 
 pub(crate) use databases::read_database;
 pub use ground::ground;
 pub use machines::instances;
+pub use survey::{Survey, survey};
 
 /// All that is ours, found by its tag or by its hashed name.
 ///

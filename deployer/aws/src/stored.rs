@@ -9,7 +9,9 @@ use aws_sdk_s3::types::{
     Tag,
 };
 use deployer_core::inventory::FoundBucket;
-use deployer_core::names::{Kind, ResourceId, ResourceName, Scope, TAG_DEPLOYMENT, TAG_RESOURCE};
+use deployer_core::names::{
+    Kind, ResourceId, ResourceName, Scope, TAG_DEPLOYMENT, TAG_HOME, TAG_RESOURCE,
+};
 use percent_encoding::percent_decode_str;
 
 use crate::account::Account;
@@ -48,10 +50,52 @@ pub(crate) async fn buckets(
             found.push(FoundBucket {
                 name: name.to_owned(),
                 resource,
+                is_home: false,
             });
         }
     }
+    // One alone is the home, whatever it says.
+    if found.len() > 1 {
+        for bucket in &mut found {
+            bucket.is_home = is_home(account, &bucket.name).await?;
+        }
+    }
     Ok(found)
+}
+
+async fn is_home(account: &Account, bucket: &str) -> Result<bool, AwsError> {
+    let answer = account.s3.get_bucket_tagging().bucket(bucket).send().await;
+    match answer.during("GetBucketTagging") {
+        Err(error) if error.meaning() == Meaning::NotFound => Ok(false),
+        answer => Ok(answer?.tag_set().iter().any(|t| t.key() == TAG_HOME)),
+    }
+}
+
+/// Whether a bucket holds nothing, old versions included. One that is gone holds nothing.
+///
+/// # Errors
+/// When the listing fails.
+pub(crate) async fn is_empty(account: &Account, bucket: &str) -> Result<bool, AwsError> {
+    let page = account
+        .s3
+        .list_object_versions()
+        .bucket(bucket)
+        .max_keys(1)
+        .send()
+        .await;
+    match page.during("ListObjectVersions") {
+        Err(error) if error.meaning() == Meaning::NotFound => Ok(true),
+        page => {
+            let page = page?;
+            Ok(page.versions().is_empty() && page.delete_markers().is_empty())
+        }
+    }
+}
+
+/// Deletes a bucket that holds nothing; one that does is refused by S3.
+pub(crate) async fn remove_empty(account: &Account, bucket: &str) -> Result<(), AwsError> {
+    let request = account.s3.delete_bucket().bucket(bucket);
+    gone_is_fine(request.send().await.during("DeleteBucket"))
 }
 
 pub(crate) async fn create(
@@ -59,6 +103,7 @@ pub(crate) async fn create(
     scope: &Scope,
     resource: &ResourceName,
     name: &str,
+    is_home: bool,
 ) -> Result<(), AwsError> {
     let tag = |key: &str, value: String| Tag::builder().key(key).value(value).build();
     let resource = ResourceId {
@@ -72,6 +117,9 @@ pub(crate) async fn create(
     let mut configuration = CreateBucketConfiguration::builder()
         .tags(tag(TAG_DEPLOYMENT, scope.deployment.to_string()).map_err(missing)?)
         .tags(tag(TAG_RESOURCE, resource.to_string()).map_err(missing)?);
+    if is_home {
+        configuration = configuration.tags(tag(TAG_HOME, "yes".to_owned()).map_err(missing)?);
+    }
     // us-east-1 is the one region that must not be named.
     if account.region != "us-east-1" {
         configuration = configuration
@@ -236,14 +284,7 @@ fn presigning() -> Result<PresigningConfig, AwsError> {
 pub(crate) async fn remove(account: &Account, bucket: &str) -> Result<(), AwsError> {
     gone_is_fine(abort_uploads(account, bucket).await)?;
     gone_is_fine(delete_versions(account, bucket).await)?;
-    let deleted = account
-        .s3
-        .delete_bucket()
-        .bucket(bucket)
-        .send()
-        .await
-        .during("DeleteBucket");
-    gone_is_fine(deleted)
+    remove_empty(account, bucket).await
 }
 
 async fn abort_uploads(account: &Account, bucket: &str) -> Result<(), AwsError> {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use deployer_aws::TargetKind;
-use deployer_core::names::DeploymentName;
+use deployer_core::names::{DeploymentName, ResourceId};
 
 use crate::failure::Exit;
 
@@ -67,6 +67,9 @@ pub(crate) struct Up {
     /// Do not ask
     #[arg(long, short)]
     pub(crate) yes: bool,
+    /// Lose what a bucket or database holds that the blueprint leaves out, such as bucket/archive
+    #[arg(long, value_name = "KIND/NAME")]
+    pub(crate) remove: Vec<ResourceId>,
     #[command(flatten)]
     pub(crate) place: Place,
     /// Print events as JSON, one a line
@@ -78,6 +81,9 @@ pub(crate) struct Up {
 pub(crate) struct Plan {
     /// The blueprint, a YAML file
     pub(crate) blueprint: PathBuf,
+    /// Plan to lose what a bucket or database holds that the blueprint leaves out
+    #[arg(long, value_name = "KIND/NAME")]
+    pub(crate) remove: Vec<ResourceId>,
     #[command(flatten)]
     pub(crate) place: Place,
     /// Print the plan as JSON

@@ -4,8 +4,7 @@ use deployer_aws::carry_out::secrets::Secrets;
 use deployer_aws::{Account, AwsError, stored};
 use deployer_core::inventory::{FoundInstance, Inventory};
 use deployer_core::names::{Kind, ResourceName};
-use deployer_core::settings::{secrets_key, settings_key};
-use serde::Deserialize;
+use deployer_core::settings::{PoolStatus, secrets_key, settings_key, status_key};
 use serde_json::Value;
 
 /// A service that people or programs reach.
@@ -17,17 +16,6 @@ pub(crate) struct Door {
     pub(crate) url: String,
 }
 
-/// What the manager says of the pool, in the bucket.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) struct PoolStatus {
-    pub(crate) ready: bool,
-    pub(crate) wanted: u32,
-    pub(crate) nodes: u32,
-    pub(crate) settings: String,
-    pub(crate) instance: String,
-}
-
 /// A running single instance, with the bucket that holds its settings.
 pub(crate) struct Running<'a> {
     pub(crate) instance: &'a FoundInstance,
@@ -36,7 +24,7 @@ pub(crate) struct Running<'a> {
 
 /// The single instances of a deployment.
 pub(crate) fn running(inventory: &Inventory) -> Vec<Running<'_>> {
-    let Some(bucket) = home(inventory) else {
+    let Some(bucket) = inventory.home().map(|b| b.name.as_str()) else {
         return Vec::new();
     };
     let single = |i: &&FoundInstance| i.resource.kind == Kind::Instance && i.address().is_some();
@@ -46,15 +34,6 @@ pub(crate) fn running(inventory: &Inventory) -> Vec<Running<'_>> {
         .filter(single)
         .map(|instance| Running { instance, bucket })
         .collect()
-}
-
-/// The bucket of settings and secrets: the first by name.
-pub(crate) fn home(inventory: &Inventory) -> Option<&str> {
-    inventory
-        .buckets
-        .iter()
-        .min_by(|a, b| a.resource.cmp(&b.resource))
-        .map(|b| b.name.as_str())
 }
 
 /// The services of a deployment with their addresses. A deployment that is not finished has none.
@@ -102,6 +81,6 @@ pub(crate) async fn pool_status(
     bucket: &str,
     instance: &ResourceName,
 ) -> Result<Option<PoolStatus>, AwsError> {
-    let text = stored::get(account, bucket, &format!("status/{instance}.json")).await?;
+    let text = stored::get(account, bucket, &status_key(instance)).await?;
     Ok(text.and_then(|text| serde_json::from_slice(&text).ok()))
 }

@@ -4,7 +4,7 @@
 use std::io::IsTerminal;
 
 use console::{StyledObject, style};
-use deployer_core::plan::{Plan, Refusal, Step};
+use deployer_core::plan::{Change, Note, Plan, Refusal, Step};
 use serde::Serialize;
 
 use crate::arguments::Colour;
@@ -56,6 +56,8 @@ pub(crate) struct Line {
     pub(crate) verb: &'static str,
     pub(crate) resource: String,
     pub(crate) detail: String,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) changes: Vec<Change>,
 }
 
 /// A reader of events.
@@ -96,6 +98,7 @@ pub(crate) fn lines(steps: &[Step]) -> Vec<Line> {
         verb: s.verb.as_str(),
         resource: s.resource.clone(),
         detail: s.detail.clone(),
+        changes: s.changes.clone(),
     };
     steps.iter().enumerate().map(line).collect()
 }
@@ -116,7 +119,8 @@ impl Stream {
     }
 }
 
-/// A plan as text: a line a step, then what cannot be done, then the count.
+/// A plan as text: a line a step and below it what it changes, then what cannot be done, then what
+/// there is to know.
 pub(crate) fn plan_text(plan: &Plan, stream: Stream) -> String {
     let shown = lines(&plan.steps);
     let width = shown.iter().map(|l| l.resource.len()).max().unwrap_or(0);
@@ -127,12 +131,35 @@ pub(crate) fn plan_text(plan: &Plan, stream: Stream) -> String {
             "  {sign} {:width$}  {}\n",
             line.resource, line.detail
         ));
+        for change in &line.changes {
+            text.push_str(&change_text(change));
+        }
     }
     for Refusal { resource, reason } in &plan.refusals {
         let sign = stream.paint(style('!').red().bold());
         text.push_str(&format!("  {sign} {resource}  {reason}\n"));
     }
+    for Note {
+        resource,
+        text: note,
+    } in &plan.notes
+    {
+        let sign = stream.paint(style('i').dim());
+        text.push_str(&format!("  {sign} {resource}  {note}\n"));
+    }
     text
+}
+
+/// A change on one line, or what it brings with it on a second one where that does not fit.
+fn change_text(change: &Change) -> String {
+    const WIDTH: usize = 74;
+    let whole = change.to_string();
+    match whole.split_once("; ") {
+        Some((what, means)) if whole.chars().count() > WIDTH => {
+            format!("      {what}\n        {means}\n")
+        }
+        _ => format!("      {whole}\n"),
+    }
 }
 
 fn colour(sign: char) -> StyledObject<char> {

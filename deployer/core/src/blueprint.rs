@@ -264,6 +264,14 @@ pub struct Scaling {
     pub shrink: f64,
 }
 
+impl Scaling {
+    /// Who decides the size, as blueprints and settings say it.
+    #[must_use]
+    pub fn mode(&self) -> &'static str {
+        if self.automatic { "auto" } else { "manual" }
+    }
+}
+
 /// The JSON Schema (2020-12) of a blueprint, for editors: made from the types that read it.
 #[must_use]
 pub fn schema() -> serde_json::Value {

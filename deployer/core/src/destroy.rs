@@ -198,6 +198,9 @@ mod tests {
             launched: None,
             settings: None,
             programs: None,
+            base: None,
+            profile: None,
+            groups: Vec::new(),
         }
     }
 
@@ -211,6 +214,7 @@ mod tests {
             buckets: vec![FoundBucket {
                 name: "b".to_owned(),
                 resource: "photos".parse().unwrap(),
+                is_home: true,
             }],
             security_groups: vec![FoundSecurityGroup {
                 id: "sg-1".to_owned(),

@@ -151,8 +151,30 @@ pub struct FoundDatabase {
     pub class: String,
     /// Storage in GiB.
     pub storage_gib: u32,
+    /// What RDS is about to change of it, or will in the next maintenance window.
+    pub pending: Pending,
+    /// The ids of its security groups.
+    pub groups: Vec<String>,
     /// When it was made, RFC 3339.
     pub created: Option<String>,
+}
+
+/// Changes of a database that are not in effect yet.
+/// <https://docs.aws.amazon.com/AmazonRDS/latest/APIReference/API_PendingModifiedValues.html>
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pending {
+    /// The class it will have.
+    pub class: Option<String>,
+    /// The storage it will have, in GiB.
+    pub storage_gib: Option<u32>,
+}
+
+impl FoundDatabase {
+    /// Whether it answers. Storage that has grown is optimised for hours while it does.
+    #[must_use]
+    pub fn is_available(&self) -> bool {
+        ["available", "storage-optimization"].contains(&self.state.as_str())
+    }
 }
 
 /// A host and a port.
@@ -171,6 +193,8 @@ pub struct FoundBucket {
     pub name: String,
     /// Its name in the blueprint.
     pub resource: ResourceName,
+    /// Whether it holds the deployment's settings and programs.
+    pub is_home: bool,
 }
 
 /// An image that exists.
@@ -186,6 +210,10 @@ pub struct FoundImage {
     pub state: String,
     /// The snapshots behind it.
     pub snapshots: Vec<String>,
+    /// The hash of the programs in it ([`crate::names::TAG_PROGRAMS`]).
+    pub programs: Option<String>,
+    /// The hash of its recipe's lines ([`crate::names::TAG_RECIPE`]).
+    pub recipe: Option<String>,
 }
 
 /// An instance that exists.
@@ -211,6 +239,12 @@ pub struct FoundInstance {
     pub settings: Option<String>,
     /// The hash of the programs it was launched with ([`crate::names::TAG_PROGRAMS`]).
     pub programs: Option<String>,
+    /// The system it was launched with ([`crate::names::TAG_BASE`]).
+    pub base: Option<String>,
+    /// The name of its instance profile.
+    pub profile: Option<String>,
+    /// The ids of its security groups.
+    pub groups: Vec<String>,
 }
 
 impl FoundInstance {
@@ -268,6 +302,17 @@ impl Inventory {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self == &Inventory::default()
+    }
+
+    /// The bucket that holds settings, secrets and programs.
+    #[must_use]
+    pub fn home(&self) -> Option<&FoundBucket> {
+        let first = || {
+            self.buckets
+                .iter()
+                .min_by(|a, b| a.resource.cmp(&b.resource))
+        };
+        self.buckets.iter().find(|b| b.is_home).or_else(first)
     }
 
     /// Every resource, a line each, in the order of the blueprint's sections.

@@ -8,6 +8,8 @@ use crate::names::ResourceName;
 /// What the resources of a blueprint are called in the account.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Known {
+    /// The bucket that holds settings, secrets and programs, once there is one.
+    pub home: Option<ResourceName>,
     /// Bucket names.
     pub buckets: BTreeMap<ResourceName, String>,
     /// Security group ids.
@@ -26,7 +28,10 @@ impl Known {
     /// What an inventory says.
     #[must_use]
     pub fn from_inventory(inventory: &Inventory) -> Known {
-        let mut known = Known::default();
+        let mut known = Known {
+            home: inventory.home().map(|b| b.resource.clone()),
+            ..Known::default()
+        };
         for bucket in &inventory.buckets {
             known
                 .buckets
@@ -47,7 +52,7 @@ impl Known {
                 .insert(role.resource.clone(), role.name.clone());
         }
         for database in &inventory.databases {
-            if let (Some(endpoint), "available") = (&database.endpoint, database.state.as_str()) {
+            if let (Some(endpoint), true) = (&database.endpoint, database.is_available()) {
                 known
                     .databases
                     .insert(database.resource.clone(), endpoint.clone());

@@ -191,7 +191,12 @@ pub const TAG_SETTINGS: &str = "bivouac:settings";
 
 /// The tag on an instance that holds the hash of the programs it was launched with.
 pub const TAG_PROGRAMS: &str = "bivouac:programs";
-/// The tag on an image that names the base image it was made from.
+/// The tag on an image that holds the hash of the lines of its recipe.
+pub const TAG_RECIPE: &str = "bivouac:recipe";
+/// The tag on a bucket that says whether it holds the deployment's settings: `yes`, or absent.
+pub const TAG_HOME: &str = "bivouac:home";
+/// The tag that names, on an image, the base image it was made from, and on an instance the system
+/// it was launched with.
 pub const TAG_BASE: &str = "bivouac:base";
 
 /// Where a deployment lives, and the names that its resources get there. IAM and bucket names are

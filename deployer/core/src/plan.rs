@@ -1,20 +1,22 @@
 //! From a blueprint and what exists to the steps between them. Every choice is made here; whoever
 //! carries a step out has none left.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
 use crate::blueprint::{BaseImage, Blueprint};
 use crate::inventory::{Ground, Inventory, Rule, Subnet};
 use crate::known::Known;
-use crate::names::{ResourceName, Scope};
+use crate::names::{ResourceId, ResourceName, Scope};
+use crate::settings::PoolStatus;
 
 mod desired;
 mod draft;
+mod edits;
 mod steps;
 
-pub use desired::{desired_rules, image_inputs, needed_programs, programs_hash};
+pub use desired::{desired_rules, image_inputs, needed_programs, programs_hash, recipe_hash};
 pub use draft::{artifact_key, instance_program_names};
 
 /// A program of ours as it was built.
@@ -45,13 +47,28 @@ pub struct Situation<'a> {
     pub ground: &'a Ground,
     /// The programs that were built.
     pub programs: &'a Programs,
-    /// The keys that the home bucket holds below `artifacts/`, `settings/` and `secrets/`.
-    pub stored: &'a [String],
+    /// What the deployment's buckets hold.
+    pub stored: &'a Stored,
+    /// What may be removed although it holds data.
+    pub remove: &'a BTreeSet<ResourceId>,
     /// The certificates that a database's own is checked against, PEM.
     pub database_ca: &'a str,
     /// Four lower-case letters or digits, new for each run, for the names that AWS keeps for a
     /// while after they were deleted.
     pub dice: &'a str,
+}
+
+/// What the deployment's buckets hold, as far as a plan is made from it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Stored {
+    /// The keys that the home bucket holds below `artifacts/`, `settings/` and `secrets/`.
+    pub keys: Vec<String>,
+    /// What stands in it below `settings/`, by key.
+    pub settings: BTreeMap<String, String>,
+    /// What managers say of their pools, by the instance's name.
+    pub pools: BTreeMap<ResourceName, PoolStatus>,
+    /// Buckets besides the home that hold nothing.
+    pub empty: BTreeSet<ResourceName>,
 }
 
 /// The steps from what exists to what the blueprint asks for.
@@ -61,6 +78,8 @@ pub struct Plan {
     pub steps: Vec<Step>,
     /// What the blueprint asks for and a plan cannot do; with any of these nothing is begun.
     pub refusals: Vec<Refusal>,
+    /// What the blueprint says and is no step, with the reason.
+    pub notes: Vec<Note>,
     /// Resources that are as the blueprint says.
     pub settled: usize,
     /// What exists and stays: the ids that the steps build on.
@@ -84,6 +103,41 @@ pub struct Refusal {
     pub reason: String,
 }
 
+/// Something about a resource that a user may want to know and that nothing is done about.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Note {
+    /// The resource, for example `pool/cache`.
+    pub resource: String,
+    /// What there is to know.
+    pub text: String,
+}
+
+/// One value of a resource that is about to be another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Change {
+    /// What it is, in the blueprint's words, for example `type`.
+    pub what: String,
+    /// What it is now; empty where that cannot be told.
+    pub from: String,
+    /// What it will be; empty where that cannot be told.
+    pub to: String,
+    /// What that brings with it, for example `nodes are replaced one by one`.
+    pub means: String,
+}
+
+impl std::fmt::Display for Change {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match (self.from.as_str(), self.to.as_str()) {
+            ("", "") => write!(f, "{}", self.what)?,
+            (from, to) => write!(f, "{}: {from} -> {to}", self.what)?,
+        }
+        if self.means.is_empty() {
+            return Ok(());
+        }
+        write!(f, "; {}", self.means)
+    }
+}
+
 /// One thing to do.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Step {
@@ -93,6 +147,8 @@ pub struct Step {
     pub verb: Verb,
     /// The particulars, for people.
     pub detail: String,
+    /// Which values it changes, and what that brings with it.
+    pub changes: Vec<Change>,
     /// What is done.
     pub action: Action,
     /// Indices of the steps that have to be done before.
@@ -150,6 +206,25 @@ pub enum Action {
         resource: ResourceName,
         /// Its global name.
         name: String,
+        /// Whether it will hold the deployment's settings and programs.
+        is_home: bool,
+    },
+    /// Delete a bucket.
+    RemoveBucket {
+        /// Its global name.
+        name: String,
+        /// Whether it is emptied first. Else it is refused if something has got into it.
+        with_contents: bool,
+    },
+    /// Delete a security group that has no rules, once nothing is in it.
+    RemoveSecurityGroup {
+        /// Its id.
+        id: String,
+    },
+    /// Delete a role with its profile, once no instance has it.
+    RemoveRole {
+        /// The name of role and profile in IAM.
+        name: String,
     },
     /// Draw the secrets that are not in the home bucket yet and write them there.
     WriteSecrets,
@@ -191,6 +266,18 @@ pub enum Action {
     CreateDatabase {
         /// Its name in the blueprint.
         resource: ResourceName,
+        /// The DB instance identifier.
+        id: String,
+    },
+    /// Change a database in place, and wait until the change is in effect.
+    ChangeDatabase {
+        /// Its name in the blueprint.
+        resource: ResourceName,
+        /// The DB instance identifier.
+        id: String,
+    },
+    /// Delete a database with all it holds.
+    RemoveDatabase {
         /// The DB instance identifier.
         id: String,
     },
@@ -242,6 +329,13 @@ pub enum Action {
         /// Where it may run.
         subnets: Vec<Subnet>,
     },
+    /// Put an instance into its security group, and out of any other.
+    ChangeGroup {
+        /// The instance's name in the blueprint.
+        resource: ResourceName,
+        /// Its id.
+        id: String,
+    },
     /// Start an instance that is stopped.
     StartInstance {
         /// Its id.
@@ -262,6 +356,21 @@ pub enum Action {
     },
 }
 
+impl Action {
+    /// Whether what it takes away cannot be made again.
+    #[must_use]
+    pub fn loses_data(&self) -> bool {
+        matches!(
+            self,
+            Action::RemoveDatabase { .. }
+                | Action::RemoveBucket {
+                    with_contents: true,
+                    ..
+                }
+        )
+    }
+}
+
 /// Makes the plan.
 #[must_use]
 pub fn plan(situation: &Situation<'_>) -> Plan {
@@ -277,5 +386,6 @@ pub fn plan(situation: &Situation<'_>) -> Plan {
     draft.images();
     draft.settings();
     draft.outdated_images();
+    draft.removals();
     draft.finish()
 }

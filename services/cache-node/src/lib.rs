@@ -46,10 +46,20 @@ pub struct Settings {
 pub struct Own {
     /// TCP port.
     pub port: u16,
-    /// Bytes it may hold until the manager says otherwise.
+    /// Bytes it may hold until the manager says otherwise, which it does before the node serves.
+    #[serde(default = "first_capacity")]
     pub capacity: u64,
     /// What it gives up first until the manager says otherwise.
+    #[serde(default = "first_policy")]
     pub policy: Policy,
+}
+
+const fn first_capacity() -> u64 {
+    16 << 20
+}
+
+const fn first_policy() -> Policy {
+    Policy::Lru
 }
 
 /// The settings under `secrets`.

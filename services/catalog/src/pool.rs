@@ -63,6 +63,10 @@ pub struct PoolRow {
     pub size: u32,
     /// Nodes wished for.
     pub wanted: u32,
+    /// The fewest nodes that may be wished for.
+    pub min: u32,
+    /// The most.
+    pub max: u32,
     /// Bytes of each node's cache.
     pub capacity: u64,
     /// Replacement policy of each node.
@@ -72,6 +76,29 @@ pub struct PoolRow {
     /// Growth factor, above 1.
     pub exp_ratio: f64,
     /// Shrink factor, between 0 and 1.
+    pub shrink_ratio: f64,
+    /// Miss rate above which the pool grows.
+    pub max_miss: f64,
+    /// Miss rate below which the pool shrinks.
+    pub min_miss: f64,
+    /// What the blueprint said when it was last taken in; `None` if that is not known.
+    pub told: Option<Choices>,
+}
+
+/// What both the blueprint and people on the manager's page decide. What a blueprint said last is
+/// kept, since only what it says anew counts against what people have set in the meantime.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Choices {
+    /// Bytes of each node's cache.
+    pub capacity: u64,
+    /// Replacement policy of each node.
+    pub policy: Policy,
+    /// Who decides the size.
+    pub mode: Mode,
+    /// Growth factor.
+    pub exp_ratio: f64,
+    /// Shrink factor.
     pub shrink_ratio: f64,
     /// Miss rate above which the pool grows.
     pub max_miss: f64,
@@ -175,8 +202,8 @@ async fn create_pool(transaction: &Transaction<'_>, first: &PoolRow) -> Result<(
     transaction
         .execute(
             "INSERT INTO pool (name, epoch, size, wanted, capacity, policy, mode,
-                               exp_ratio, shrink_ratio, max_miss, min_miss)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+                               exp_ratio, shrink_ratio, max_miss, min_miss, fewest, most, told)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
              ON CONFLICT (name) DO NOTHING",
             &[
                 &first.name,
@@ -190,6 +217,9 @@ async fn create_pool(transaction: &Transaction<'_>, first: &PoolRow) -> Result<(
                 &first.shrink_ratio,
                 &first.max_miss,
                 &first.min_miss,
+                &place(first.min),
+                &place(first.max),
+                &text(first.told.as_ref()),
             ],
         )
         .await?;
@@ -201,7 +231,7 @@ async fn update_pool(transaction: &Transaction<'_>, pool: &PoolRow) -> Result<Op
         .query_opt(
             "UPDATE pool SET revision = revision + 1, epoch = $3, size = $4, wanted = $5,
                     capacity = $6, policy = $7, mode = $8, exp_ratio = $9, shrink_ratio = $10,
-                    max_miss = $11, min_miss = $12
+                    max_miss = $11, min_miss = $12, fewest = $13, most = $14, told = $15
              WHERE name = $1 AND revision = $2 RETURNING revision",
             &[
                 &pool.name,
@@ -216,6 +246,9 @@ async fn update_pool(transaction: &Transaction<'_>, pool: &PoolRow) -> Result<Op
                 &pool.shrink_ratio,
                 &pool.max_miss,
                 &pool.min_miss,
+                &place(pool.min),
+                &place(pool.max),
+                &text(pool.told.as_ref()),
             ],
         )
         .await?;
@@ -254,6 +287,8 @@ fn pool_row(row: &Row) -> Result<PoolRow, Cause> {
         epoch: row.get::<_, i64>("epoch").unsigned_abs(),
         size: row.get::<_, i32>("size").unsigned_abs(),
         wanted: row.get::<_, i32>("wanted").unsigned_abs(),
+        min: row.get::<_, i32>("fewest").unsigned_abs(),
+        max: row.get::<_, i32>("most").unsigned_abs(),
         capacity: row.get::<_, i64>("capacity").unsigned_abs(),
         policy: known("a policy", row.get("policy"), Policy::parse)?,
         mode: known("a mode", row.get("mode"), Mode::parse)?,
@@ -261,7 +296,15 @@ fn pool_row(row: &Row) -> Result<PoolRow, Cause> {
         shrink_ratio: row.get("shrink_ratio"),
         max_miss: row.get("max_miss"),
         min_miss: row.get("min_miss"),
+        // What an older program wrote and this one cannot read counts as not known.
+        told: row
+            .get::<_, Option<String>>("told")
+            .and_then(|told| serde_json::from_str(&told).ok()),
     })
+}
+
+fn text(told: Option<&Choices>) -> Option<String> {
+    told.and_then(|told| serde_json::to_string(told).ok())
 }
 
 fn node_row(row: &Row) -> Result<NodeRow, Cause> {

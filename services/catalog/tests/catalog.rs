@@ -40,6 +40,8 @@ fn first_pool() -> PoolRow {
         epoch: 1,
         size: 0,
         wanted: 1,
+        min: 1,
+        max: 8,
         capacity: 64 << 20,
         policy: Policy::Lru,
         mode: Mode::Manual,
@@ -47,6 +49,7 @@ fn first_pool() -> PoolRow {
         shrink_ratio: 0.5,
         max_miss: 0.6,
         min_miss: 0.2,
+        told: None,
     }
 }
 

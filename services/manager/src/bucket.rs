@@ -7,6 +7,8 @@ use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{Delete, ObjectIdentifier};
 
+use crate::reconcile::chain;
+
 /// The most keys that one DeleteObjects takes.
 /// <https://docs.aws.amazon.com/AmazonS3/latest/API/API_DeleteObjects.html>
 const BATCH: usize = 1000;
@@ -36,6 +38,8 @@ pub trait Bucket: Clone + Send + Sync + 'static {
     fn list(&self, prefix: &str) -> impl Future<Output = Result<Vec<String>, BucketError>> + Send;
     /// Removes objects; ones that are not there are no error.
     fn delete(&self, keys: &[String]) -> impl Future<Output = Result<(), BucketError>> + Send;
+    /// The bytes of an object; `None` when there is none.
+    fn get(&self, key: &str) -> impl Future<Output = Result<Option<Vec<u8>>, BucketError>> + Send;
     /// Writes an object.
     fn put(
         &self,
@@ -114,6 +118,25 @@ impl Bucket for S3 {
         Ok(())
     }
 
+    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, BucketError> {
+        let answer = self
+            .client
+            .get_object()
+            .bucket(&self.name)
+            .key(key)
+            .send()
+            .await;
+        let object = match answer {
+            Err(SdkError::ServiceError(refusal)) if refusal.err().is_no_such_key() => {
+                return Ok(None);
+            }
+            answer => answer.map_err(|error| failed("read from", &error))?,
+        };
+        let content = object.body.collect().await;
+        let content = content.map_err(|error| BucketError::new("read from", chain(&error)))?;
+        Ok(Some(content.to_vec()))
+    }
+
     async fn put(&self, key: &str, content: Vec<u8>) -> Result<(), BucketError> {
         self.client
             .put_object()
@@ -132,5 +155,5 @@ fn failed<E>(operation: &'static str, error: &SdkError<E>) -> BucketError
 where
     E: ProvideErrorMetadata + std::error::Error + 'static,
 {
-    BucketError::new(operation, crate::reconcile::chain(error))
+    BucketError::new(operation, chain(error))
 }

@@ -8,7 +8,8 @@ use std::future::Future;
 pub use ec2::Ec2;
 use uuid::Uuid;
 
-use crate::pool::InstanceState;
+use crate::blueprint::Make;
+use crate::pool::{InstanceState, Outdated};
 
 /// One instance to be launched. The same order again launches nothing new.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +18,8 @@ pub struct Order {
     pub token: Uuid,
     /// Where.
     pub subnet: String,
+    /// As what.
+    pub make: Make,
 }
 
 /// An instance that was launched.
@@ -37,6 +40,36 @@ pub struct Listed {
     pub address: Option<std::net::IpAddr>,
     /// The client token of its launch, if it is one of ours.
     pub token: Option<Uuid>,
+    /// What it was launched as.
+    pub made: Made,
+}
+
+/// What an instance was launched as, by what EC2 says of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Made {
+    /// Its AMI.
+    pub image: String,
+    /// Its type.
+    pub kind: String,
+    /// [`Make::hash`] at its launch, if it carries it.
+    pub make: Option<String>,
+}
+
+impl Make {
+    /// Why an instance is not what would be launched now; `None` if it is.
+    #[must_use]
+    pub fn differs_from(&self, made: &Made) -> Option<Outdated> {
+        if made.make.as_ref() == Some(&self.hash()) {
+            return None;
+        }
+        match (made.image == self.image, made.kind == self.kind) {
+            (false, true) => Some(Outdated::Image),
+            (true, false) => Some(Outdated::Type),
+            (false, false) => Some(Outdated::ImageAndType),
+            // Without the tag nothing but image and type can be told.
+            (true, true) => made.make.as_ref().map(|_| Outdated::Access),
+        }
+    }
 }
 
 /// Why a call to EC2 failed, by what is to be done about it.
@@ -67,6 +100,15 @@ pub enum CloudError {
     /// No clear answer: the call may have had its effect.
     #[error("EC2 did not answer clearly: {0}")]
     Unclear(String),
+}
+
+impl CloudError {
+    /// Whether the account has as many instances as it may: only one that ends makes room.
+    #[must_use]
+    pub fn is_account_limit(&self) -> bool {
+        matches!(self, Self::NoRoom { code, .. }
+            if ["InstanceLimitExceeded", "VcpuLimitExceeded"].contains(&code.as_str()))
+    }
 }
 
 /// EC2 as the manager uses it. Tests bring their own.

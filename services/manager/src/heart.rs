@@ -13,8 +13,8 @@ use crate::keeper::Keeper;
 use crate::nodes::{ANSWER_TIME, NodeError, Nodes};
 use crate::pool::{HEARTBEAT, LEASE};
 
-/// A node is asked for its statistics at every so many heartbeats: one that was restarted has lost
-/// its configuration.
+/// A node is asked for its statistics when it should be configured anew, and at every so many
+/// heartbeats: one that was restarted has lost its configuration.
 const CHECK_EVERY: u64 = 4;
 
 /// Beats for ever. It goes on while the database is down: nodes keep serving.
@@ -85,7 +85,9 @@ impl Visit<'_> {
     async fn serving(&self, round: u64) {
         let Some(place) = self.node.place else { return };
         let told = self.tell_place(place, self.state.pool.size).await;
-        if told.is_ok() && round.is_multiple_of(CHECK_EVERY) {
+        let wish = configuration(self.state);
+        let is_configured = self.keeper.seen().is_configured(self.node.id, wish);
+        if told.is_ok() && (!is_configured || round.is_multiple_of(CHECK_EVERY)) {
             let checked = self.check_configuration().await;
             self.note("checking a node's configuration", &checked);
         }
@@ -161,6 +163,7 @@ impl Visit<'_> {
         }
         let mut seen = self.keeper.seen();
         seen.answered(self.node.id, Instant::now());
+        seen.configured(self.node.id, wish);
         seen.newest_epoch = seen.newest_epoch.max(statistics.epoch);
         Ok(true)
     }

@@ -4,10 +4,11 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use catalog::{Catalog, PoolRow, PoolState, Save};
+use catalog::{Catalog, PoolState, Save};
 use kit::pool::Table;
 use tokio::sync::{Mutex as AsyncMutex, Notify, watch};
 
+use crate::blueprint::Version;
 use crate::pool::Seen;
 
 /// Why a change was not made.
@@ -16,6 +17,9 @@ pub enum ChangeError {
     /// This process does not lead the pool (yet, or any more).
     #[error("this manager does not lead the pool at the moment")]
     NotLeading,
+    /// The deployer has not said yet what the pool should be.
+    #[error("what the blueprint says of the pool has not been read yet")]
+    NoBlueprint,
     /// The database.
     #[error("could not store the change")]
     Catalog(#[from] catalog::Error),
@@ -27,7 +31,8 @@ pub struct Keeper(Arc<Inner>);
 
 struct Inner {
     catalog: Catalog,
-    first: PoolRow,
+    name: String,
+    blueprint: watch::Sender<Option<Arc<Version>>>,
     state: watch::Sender<Option<Arc<PoolState>>>,
     published: watch::Sender<Arc<Table>>,
     hold: watch::Sender<Option<String>>,
@@ -37,12 +42,13 @@ struct Inner {
 }
 
 impl Keeper {
-    /// Holds nothing until [`Keeper::load`].
+    /// Of the pool called `name`. Holds nothing until [`Keeper::load`].
     #[must_use]
-    pub fn new(catalog: Catalog, first: PoolRow) -> Self {
+    pub fn new(catalog: Catalog, name: String) -> Self {
         Self(Arc::new(Inner {
             catalog,
-            first,
+            name,
+            blueprint: watch::Sender::new(None),
             state: watch::Sender::new(None),
             published: watch::Sender::new(Arc::new(Table::default())),
             hold: watch::Sender::new(None),
@@ -61,7 +67,25 @@ impl Keeper {
     /// The name of the pool.
     #[must_use]
     pub fn pool_name(&self) -> &str {
-        &self.0.first.name
+        &self.0.name
+    }
+
+    /// What the blueprint says of the pool, once it was read.
+    #[must_use]
+    pub fn blueprint(&self) -> Option<Arc<Version>> {
+        self.0.blueprint.borrow().clone()
+    }
+
+    /// Notes what the blueprint says from now on.
+    pub fn set_blueprint(&self, version: Arc<Version>) {
+        self.0.blueprint.send_replace(Some(version));
+        self.stir();
+    }
+
+    /// To wait for a blueprint.
+    #[must_use]
+    pub fn watch_blueprint(&self) -> watch::Receiver<Option<Arc<Version>>> {
+        self.0.blueprint.subscribe()
     }
 
     /// The state as stored; `None` before the first [`Keeper::load`] and while somebody else leads.
@@ -121,10 +145,16 @@ impl Keeper {
     /// Reads the state from the database, or makes the first one.
     ///
     /// # Errors
-    /// When the database cannot be asked.
-    pub async fn load(&self) -> Result<(), catalog::Error> {
+    /// When the database cannot be asked, or the blueprint has not been read yet.
+    pub async fn load(&self) -> Result<(), ChangeError> {
         let _changing = self.0.changing.lock().await;
-        let state = self.0.catalog.pool_or_create(&self.0.first).await?;
+        self.read().await
+    }
+
+    async fn read(&self) -> Result<(), ChangeError> {
+        let version = self.blueprint().ok_or(ChangeError::NoBlueprint)?;
+        let first = version.blueprint.first(self.pool_name());
+        let state = self.0.catalog.pool_or_create(&first).await?;
         self.0.state.send_replace(Some(Arc::new(state)));
         Ok(())
     }
@@ -173,8 +203,11 @@ impl Keeper {
         if !error.is_unavailable() {
             return;
         }
-        if let Ok(state) = self.0.catalog.pool_or_create(&self.0.first).await {
-            self.0.state.send_replace(Some(Arc::new(state)));
+        if let Err(error) = self.read().await {
+            tracing::debug!(
+                error = &error as &dyn std::error::Error,
+                "reading the pool again"
+            );
         }
     }
 

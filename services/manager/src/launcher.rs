@@ -7,13 +7,15 @@ use std::time::{Duration, Instant};
 use catalog::{NodeRow, PoolState, Stage};
 use uuid::Uuid;
 
+use crate::blueprint::Version;
 use crate::cloud::{Cloud, CloudError, Launched, Order};
 use crate::keeper::{ChangeError, Keeper};
 use crate::pool::{self, Instance, InstanceState};
 use crate::reconcile::chain;
-use crate::settings::PoolSettings;
 
-/// How often instances are listed while something is coming or going, and otherwise.
+/// How often instances are listed while it is not known which are as the blueprint says, while
+/// something is coming or going, and otherwise.
+const LIST_ANEW: Duration = Duration::from_millis(500);
 const LIST_BUSY: Duration = Duration::from_secs(2);
 const LIST_STEADY: Duration = Duration::from_secs(15);
 /// How often an instance is told to terminate until it has.
@@ -32,7 +34,6 @@ pub struct Launcher<C> {
     keeper: Keeper,
     cloud: C,
     port: u16,
-    subnets: Vec<String>,
     next_subnet: usize,
     wait: Wait,
     listed: Option<Instant>,
@@ -48,17 +49,12 @@ struct Wait {
 }
 
 impl<C: Cloud> Launcher<C> {
-    /// For the pool of `settings`.
-    pub fn new(keeper: Keeper, cloud: C, settings: &PoolSettings) -> Self {
+    /// For the pool whose nodes listen on `port`.
+    pub fn new(keeper: Keeper, cloud: C, port: u16) -> Self {
         Self {
             keeper,
             cloud,
-            port: settings.port,
-            subnets: settings
-                .subnets
-                .iter()
-                .map(|subnet| subnet.id.clone())
-                .collect(),
+            port,
             next_subnet: 0,
             wait: Wait::default(),
             listed: None,
@@ -71,8 +67,8 @@ impl<C: Cloud> Launcher<C> {
     pub async fn run(mut self) {
         let mut changed = self.keeper.watch_state();
         loop {
-            if let Some(state) = self.keeper.state()
-                && let Err(error) = self.act(&state).await
+            if let (Some(state), Some(version)) = (self.keeper.state(), self.keeper.blueprint())
+                && let Err(error) = self.act(&state, &version).await
             {
                 tracing::warn!(error = chain(&error), "could not note what EC2 said");
                 tokio::time::sleep(LOOK).await;
@@ -81,24 +77,24 @@ impl<C: Cloud> Launcher<C> {
         }
     }
 
-    async fn act(&mut self, state: &PoolState) -> Result<(), ChangeError> {
+    async fn act(&mut self, state: &PoolState, version: &Version) -> Result<(), ChangeError> {
         for node in &state.nodes {
             match (node.stage, &node.instance) {
                 // An ending one's launch was not answered: asked again, EC2 names the instance.
-                (Stage::Launching | Stage::Ending, None) => self.launch(node).await?,
+                (Stage::Launching | Stage::Ending, None) => self.launch(node, version).await?,
                 (Stage::Ending, Some(instance)) => self.terminate(node, instance).await,
                 _ => {}
             }
         }
-        self.list(state).await;
+        self.list(state, version).await;
         Ok(())
     }
 
-    async fn launch(&mut self, node: &NodeRow) -> Result<(), ChangeError> {
+    async fn launch(&mut self, node: &NodeRow, version: &Version) -> Result<(), ChangeError> {
         if self.wait.until.is_some_and(|until| Instant::now() < until) {
             return Ok(());
         }
-        let Some(order) = self.order(node).await? else {
+        let Some(order) = self.order(node, version).await? else {
             return Ok(());
         };
         match self.cloud.launch(&order).await {
@@ -108,10 +104,11 @@ impl<C: Cloud> Launcher<C> {
     }
 
     /// Notes the subnet before the call, so that the same call can be made again after a crash.
-    async fn order(&self, node: &NodeRow) -> Result<Option<Order>, ChangeError> {
+    async fn order(&self, node: &NodeRow, version: &Version) -> Result<Option<Order>, ChangeError> {
         let subnet = node.subnet.clone().or_else(|| {
-            let count = self.subnets.len().max(1);
-            self.subnets.get(self.next_subnet % count).cloned()
+            let subnets = &version.blueprint.subnets;
+            let next = subnets.get(self.next_subnet % subnets.len().max(1));
+            next.map(|subnet| subnet.id.clone())
         });
         let Some(subnet) = subnet else {
             self.keeper
@@ -124,6 +121,7 @@ impl<C: Cloud> Launcher<C> {
         Ok(noted.then_some(Order {
             token: node.id,
             subnet,
+            make: version.blueprint.make.clone(),
         }))
     }
 
@@ -135,6 +133,7 @@ impl<C: Cloud> Launcher<C> {
         );
         self.wait = Wait::default();
         self.keeper.set_hold(None);
+        self.keeper.seen().is_full = false;
         let address = launched.address.map(|address| self.socket(address));
         self.edit(order.token, |row| {
             row.instance = Some(launched.instance.clone());
@@ -152,6 +151,7 @@ impl<C: Cloud> Launcher<C> {
     /// After a clear refusal nothing was launched: the next try is another order, in another subnet.
     async fn refused(&mut self, order: &Order, error: &CloudError) -> Result<(), ChangeError> {
         let now = Instant::now();
+        self.keeper.seen().is_full = error.is_account_limit();
         let is_profile = matches!(error, CloudError::ProfileNotYet);
         let profile_since = *self.wait.profile_since.get_or_insert(now);
         if is_profile && now.duration_since(profile_since) < PROFILE_TIME {
@@ -209,11 +209,12 @@ impl<C: Cloud> Launcher<C> {
         }
     }
 
-    async fn list(&mut self, state: &PoolState) {
-        let every = if pool::is_steady(state) {
-            LIST_STEADY
-        } else {
-            LIST_BUSY
+    async fn list(&mut self, state: &PoolState, version: &Version) {
+        let is_judged = self.keeper.seen().judged.as_ref() == Some(&version.hash);
+        let every = match (is_judged, pool::is_steady(state)) {
+            (false, _) => LIST_ANEW,
+            (true, false) => LIST_BUSY,
+            (true, true) => LIST_STEADY,
         };
         if self.listed.is_some_and(|at| at.elapsed() < every) {
             return;
@@ -234,6 +235,7 @@ impl<C: Cloud> Launcher<C> {
                     state: listed.state,
                     address,
                     token: listed.token,
+                    outdated: version.blueprint.make.differs_from(&listed.made),
                 };
                 (id, instance)
             })
@@ -251,10 +253,11 @@ impl<C: Cloud> Launcher<C> {
                 state: InstanceState::Terminated,
                 address: None,
                 token: None,
+                outdated: None,
             };
             instances.insert(id.clone(), gone);
         }
-        self.keeper.seen().instances = instances;
+        self.keeper.seen().listed(instances, &version.hash);
         self.keeper.stir();
     }
 

@@ -7,6 +7,7 @@
 #![forbid(unsafe_code)]
 
 pub mod api;
+pub mod blueprint;
 pub mod bucket;
 pub mod caches;
 pub mod cloud;
@@ -76,13 +77,19 @@ pub async fn run<C: Cloud, B: Bucket>(
 ) -> Result<Drained, Error> {
     let password = settings.secrets.database_password.expose();
     let catalog = Catalog::connect(&settings.database, password)?;
-    let keeper = Keeper::new(catalog, settings.pool.first());
+    let keeper = Keeper::new(catalog, settings.pool.name.clone());
     let nodes = Nodes::new(settings.secrets.internal_token.clone());
     let health = health(&keeper);
     let registry = figures(&keeper);
-    let launcher = Launcher::new(keeper.clone(), cloud, &settings.pool);
+    let launcher = Launcher::new(keeper.clone(), cloud, settings.pool.port);
+    let key = settings.pool.blueprint.clone();
     let manager = Arc::new(Manager::new(settings, keeper, nodes, bucket)?);
     let mut work = JoinSet::new();
+    work.spawn(blueprint::watch(
+        manager.keeper.clone(),
+        manager.bucket.clone(),
+        key,
+    ));
     work.spawn(reconcile::lead(manager.keeper.clone()));
     work.spawn(heart::beat(manager.keeper.clone(), manager.nodes.clone()));
     work.spawn(launcher.run());

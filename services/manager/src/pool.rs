@@ -2,10 +2,12 @@
 //! clock. Nothing here waits, calls or stores.
 
 mod decide;
+mod replace;
 mod seen;
 
 pub use decide::{empty_places, next};
-pub use seen::{Instance, InstanceState, NodeSeen, Seen};
+pub use replace::{Replacing, replacing};
+pub use seen::{Instance, InstanceState, NodeSeen, Outdated, Seen};
 
 use std::time::{Duration, Instant};
 

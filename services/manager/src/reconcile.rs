@@ -53,7 +53,11 @@ pub fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-async fn take_over(keeper: &Keeper) -> Result<Option<Leadership>, catalog::Error> {
+async fn take_over(keeper: &Keeper) -> Result<Option<Leadership>, ChangeError> {
+    let mut blueprint = keeper.watch_blueprint();
+    if blueprint.wait_for(Option::is_some).await.is_err() {
+        return Err(ChangeError::NoBlueprint);
+    }
     keeper.catalog().migrate().await?;
     let leadership = keeper.catalog().lead(keeper.pool_name()).await?;
     if leadership.is_some() {
@@ -85,8 +89,13 @@ async fn step(keeper: &Keeper) -> Result<(), ChangeError> {
     let before = keeper.state();
     let after = keeper
         .change(|state| {
+            let version = keeper.blueprint().ok_or(ChangeError::NoBlueprint)?;
+            let told = PoolState {
+                pool: version.blueprint.take_in(&state.pool),
+                nodes: state.nodes.clone(),
+            };
             let seen = keeper.seen();
-            let next = pool::next(state, &seen, &Now::read(), &mut Uuid::new_v4);
+            let next = pool::next(&told, &seen, &Now::read(), &mut Uuid::new_v4);
             Ok::<_, ChangeError>(next)
         })
         .await?;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use catalog::{DatabaseSettings, Mode, Policy, PoolRow};
+use catalog::DatabaseSettings;
 use kit::session::Key;
 use kit::settings::{Instance, Secret};
 use kit::token::Token;
@@ -64,8 +64,8 @@ pub struct Secrets {
     pub session_key: Key,
 }
 
-/// The pool of nodes. Size, capacity, policy and scaling count at the first start only; afterwards the
-/// database says what they are.
+/// The pool of nodes: what it is called. What it is like stands in a document of its own, which may
+/// change while the manager runs ([`crate::blueprint`]).
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct PoolSettings {
@@ -73,78 +73,21 @@ pub struct PoolSettings {
     pub name: String,
     /// TCP port of the nodes.
     pub port: u16,
-    /// AMI of the nodes.
-    pub image: String,
-    /// Instance type of the nodes.
-    #[serde(rename = "type")]
-    pub kind: String,
-    /// Name of the nodes' instance profile.
-    pub instance_profile: String,
-    /// Ids of the nodes' security groups.
-    pub security_groups: Vec<String>,
-    /// Where nodes are launched: the first, the others when that has no room.
-    pub subnets: Vec<Subnet>,
+    /// Key of what the blueprint says of the pool, in the bucket.
+    pub blueprint: String,
     /// Key of the nodes' settings in the bucket.
     pub settings: String,
     /// Key of the nodes' secrets in the bucket.
     pub secrets: String,
     /// Tags of everything launched.
     pub tags: BTreeMap<String, String>,
-    /// How many nodes.
-    pub size: Size,
-    /// Bytes of each node's cache.
-    pub capacity: u64,
-    /// Replacement policy.
-    pub policy: Policy,
-    /// Who decides the size.
-    pub mode: Mode,
-    /// Miss rate above which the pool grows.
-    pub grow_above: f64,
-    /// Miss rate below which it shrinks.
-    pub shrink_below: f64,
-    /// Growth factor.
-    pub expand: f64,
-    /// Shrink factor.
-    pub shrink: f64,
 }
 
 /// A subnet and its zone.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Subnet {
     /// Subnet id.
     pub id: String,
     /// Availability zone.
     pub zone: String,
-}
-
-/// The pool's size at the first start.
-#[derive(Clone, Copy, Debug, Deserialize)]
-pub struct Size {
-    /// Smallest.
-    pub min: u32,
-    /// Largest.
-    pub max: u32,
-    /// At the first start.
-    pub start: u32,
-}
-
-impl PoolSettings {
-    /// The pool as the blueprint wishes it at the first start.
-    #[must_use]
-    pub fn first(&self) -> PoolRow {
-        PoolRow {
-            name: self.name.clone(),
-            revision: 0,
-            epoch: 1,
-            size: 0,
-            wanted: self.size.start,
-            capacity: self.capacity,
-            policy: self.policy,
-            mode: self.mode,
-            exp_ratio: self.expand,
-            shrink_ratio: self.shrink,
-            max_miss: self.grow_above,
-            min_miss: self.shrink_below,
-        }
-    }
 }

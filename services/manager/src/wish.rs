@@ -129,6 +129,12 @@ impl Wish {
             min_miss: self.min_miss.unwrap_or(pool.min_miss),
             ..pool.clone()
         };
+        if self.nodes.is_some() && !(pool.min..=pool.max).contains(&granted.wanted) {
+            return refuse(format!(
+                "numNodes `{}` is not possible; the blueprint gives this pool {} to {} nodes",
+                granted.wanted, pool.min, pool.max
+            ));
+        }
         if granted.min_miss >= granted.max_miss {
             return refuse(format!(
                 "minMiss ({}) must be below maxMiss ({}), both from 0 to 1",
@@ -244,6 +250,8 @@ mod tests {
             epoch: 1,
             size: 1,
             wanted: 1,
+            min: 1,
+            max: 6,
             capacity: 64 * MIB,
             policy: Policy::Lru,
             mode: Mode::Manual,
@@ -251,6 +259,7 @@ mod tests {
             shrink_ratio: 0.5,
             max_miss: 0.6,
             min_miss: 0.2,
+            told: None,
         }
     }
 
@@ -315,6 +324,14 @@ mod tests {
         assert!(refused("maxMiss=0.1").to_string().contains("below maxMiss"));
         let both = Wish::from_query("minMiss=0.7&maxMiss=0.8").unwrap();
         assert!(both.grant(&pool()).is_ok());
+    }
+
+    #[test]
+    fn sizes_stay_within_the_blueprints_bounds() {
+        let grant = |query: &str| Wish::from_query(query).unwrap().grant(&pool());
+        assert_eq!(grant("numNodes=6").unwrap().wanted, 6);
+        let refused = grant("numNodes=7").unwrap_err().to_string();
+        assert!(refused.contains("1 to 6"), "{refused}");
     }
 
     #[test]

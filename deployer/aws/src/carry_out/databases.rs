@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use aws_sdk_rds::types::Tag;
-use deployer_core::inventory::Endpoint;
+use deployer_core::blueprint::Database;
+use deployer_core::inventory::{Endpoint, FoundDatabase, Pending};
 use deployer_core::names::{Kind, ResourceName};
 use deployer_core::settings::{DATABASE_NAME, NotYet};
 
@@ -74,6 +75,61 @@ impl Site {
         }
     }
 
+    /// Changes class, storage and group at once: RDS would wait for the maintenance window.
+    pub(super) async fn change_database(
+        &self,
+        resource: &ResourceName,
+        id: &str,
+        progress: &Progress,
+    ) -> Result<(), AwsError> {
+        let missing = || NotYet(format!("database/{resource}"));
+        let wanted = self.blueprint.databases.get(resource).ok_or_else(missing)?;
+        self.await_database(resource, id, progress).await?;
+        let found = self.found_database(id).await?;
+        let storage = i32::try_from(wanted.storage_gib).unwrap_or(i32::MAX);
+        let grows = found.is_some_and(|f| f.storage_gib < wanted.storage_gib);
+        self.account
+            .rds
+            .modify_db_instance()
+            .db_instance_identifier(id)
+            .db_instance_class(&wanted.class)
+            // Storage may change once in six hours, and naming it counts.
+            .set_allocated_storage(grows.then_some(storage))
+            .vpc_security_group_ids(self.group_id(&wanted.security_group)?)
+            .apply_immediately(true)
+            .send()
+            .await
+            .during("ModifyDBInstance")?;
+        let poll = self.account.target.pace.poll;
+        let what = format!("database {id}");
+        until(&what, poll, DEADLINE, progress, async || {
+            Ok(match self.found_database(id).await? {
+                Some(found) if is_as(&found, wanted) => Look::There(()),
+                Some(found) if found.is_available() => {
+                    Look::NotYet(format!("{}, about to change", found.state))
+                }
+                Some(found) => Look::NotYet(found.state),
+                None => Look::Never("it is gone".to_owned()),
+            })
+        })
+        .await
+    }
+
+    async fn found_database(&self, id: &str) -> Result<Option<FoundDatabase>, AwsError> {
+        let request = self
+            .account
+            .rds
+            .describe_db_instances()
+            .db_instance_identifier(id);
+        match request.send().await.during("DescribeDBInstances") {
+            Err(error) if error.meaning() == Meaning::NotFound => Ok(None),
+            answer => Ok(answer?
+                .db_instances()
+                .first()
+                .and_then(|d| read_database(&self.scope, d))),
+        }
+    }
+
     pub(super) async fn await_database(
         &self,
         resource: &ResourceName,
@@ -91,31 +147,27 @@ impl Site {
     }
 
     async fn look_at_database(&self, id: &str) -> Result<Look<Endpoint>, AwsError> {
-        let request = self
-            .account
-            .rds
-            .describe_db_instances()
-            .db_instance_identifier(id);
-        let answer = match request.send().await.during("DescribeDBInstances") {
-            // Seen for some seconds after it was made.
-            Err(error) if error.meaning() == Meaning::NotFound => {
-                return Ok(Look::NotYet("not seen yet".into()));
-            }
-            answer => answer?,
-        };
-        let found = answer
-            .db_instances()
-            .first()
-            .and_then(|d| read_database(&self.scope, d));
-        Ok(match found {
+        Ok(match self.found_database(id).await? {
+            // For some seconds after it was made.
             None => Look::NotYet("not seen yet".to_owned()),
-            Some(found) => match (found.state.as_str(), found.endpoint) {
-                ("available", Some(endpoint)) => Look::There(endpoint),
-                ("failed" | "deleting" | "incompatible-parameters" | "incompatible-network", _) => {
+            Some(found) if found.is_available() => found.endpoint.map_or_else(
+                || Look::NotYet("it has no address yet".to_owned()),
+                Look::There,
+            ),
+            Some(found) => match found.state.as_str() {
+                "failed" | "deleting" | "incompatible-parameters" | "incompatible-network" => {
                     Look::Never(format!("it is {}", found.state))
                 }
-                (state, _) => Look::NotYet(state.to_owned()),
+                state => Look::NotYet(state.to_owned()),
             },
         })
     }
+}
+
+/// Whether all of a modification is in effect. RDS stays `available` for a moment before it begins.
+fn is_as(found: &FoundDatabase, wanted: &Database) -> bool {
+    found.is_available()
+        && found.class == wanted.class
+        && found.storage_gib == wanted.storage_gib
+        && found.pending == Pending::default()
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use aws_sdk_ec2::types::{InstanceStateName, ResourceType, ShutdownBehavior};
-use deployer_core::names::{Kind, ResourceId, ResourceName, TAG_BASE};
-use deployer_core::plan::Action;
+use deployer_core::names::{Kind, ResourceId, ResourceName, TAG_BASE, TAG_PROGRAMS, TAG_RECIPE};
+use deployer_core::plan::{Action, programs_hash, recipe_hash};
 use deployer_core::settings::NotYet;
 use deployer_core::user_data::{self};
 
@@ -163,7 +163,15 @@ impl Site {
         builder: &str,
         base: &str,
     ) -> Result<String, AwsError> {
-        let tags = [(TAG_BASE, base)];
+        let image = self.blueprint.images.get(resource);
+        let image = image.ok_or_else(|| NotYet(format!("image/{resource}")))?;
+        let programs = image.recipe.programs.iter().map(String::as_str);
+        let (programs, recipe) = (programs_hash(programs, &self.programs), recipe_hash(image));
+        let tags = [
+            (TAG_BASE, base),
+            (TAG_PROGRAMS, &programs),
+            (TAG_RECIPE, &recipe),
+        ];
         let tagged = |kind| self.specification(kind, Kind::Image, resource, &tags);
         let answer = self
             .account

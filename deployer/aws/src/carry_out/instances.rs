@@ -10,7 +10,7 @@ use aws_sdk_ec2::types::{
 };
 use deployer_core::blueprint::{BaseImage, Role};
 use deployer_core::inventory::Subnet;
-use deployer_core::names::{Kind, ResourceId, ResourceName, TAG_PROGRAMS};
+use deployer_core::names::{Kind, ResourceId, ResourceName, TAG_BASE, TAG_PROGRAMS};
 use deployer_core::plan::{artifact_key, instance_program_names};
 use deployer_core::settings::{NotYet, secrets_key, settings_key};
 use deployer_core::user_data::{self, Download, Header};
@@ -65,12 +65,27 @@ impl Site {
             profile: Some(self.profile(&instance.role)?),
             user_data: user_data::instance_script(&header, &downloads).map_err(in_user_data)?,
             on_shutdown: ShutdownBehavior::Terminate,
-            tags: vec![(TAG_PROGRAMS, programs)],
+            tags: vec![(TAG_PROGRAMS, programs), (TAG_BASE, instance.base.as_str())],
         };
         let id = self.launch(&launch, subnets, progress).await?;
         self.learn(|k| drop(k.instances.insert(name.clone(), id.clone())));
         self.await_running(&id, progress).await?;
         Ok(id)
+    }
+
+    /// The groups of an instance count at once, while it runs.
+    pub(super) async fn change_group(&self, name: &ResourceName, id: &str) -> Result<(), AwsError> {
+        let instance = self.blueprint.instances.get(name);
+        let instance = instance.ok_or_else(|| NotYet(format!("instance/{name}")))?;
+        self.account
+            .ec2
+            .modify_instance_attribute()
+            .instance_id(id)
+            .groups(self.group_id(&instance.security_group)?)
+            .send()
+            .await
+            .during("ModifyInstanceAttribute")
+            .map(drop)
     }
 
     pub(super) async fn start_instance(

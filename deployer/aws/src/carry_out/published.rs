@@ -38,11 +38,7 @@ impl Site {
     ) -> Result<(), AwsError> {
         let bucket = self.home_bucket()?;
         let (documents, hash) = self.with_sources(|sources| {
-            let mut documents = pools
-                .iter()
-                .map(|p| sources.pool(p))
-                .collect::<Result<Vec<_>, _>>()?;
-            documents.push(sources.instance(instance)?);
+            let documents = sources.documents(instance, pools)?;
             Ok((documents, sources.hash(instance, pools)?))
         })?;
         for document in documents {

@@ -1,11 +1,18 @@
 //! Roles for instances: the role, its one policy, and the instance profile that holds it.
 
+use std::time::Duration;
+
 use aws_sdk_iam::types::Tag;
+use deployer_core::inventory::FoundInstance;
 use deployer_core::names::{Kind, ResourceName};
 
 use super::{POLICY_NAME, Site};
 use crate::error::{AwsError, During, Meaning};
+use crate::progress::Progress;
+use crate::wait::{Look, until};
 
+/// How long the nodes of a pool may take to be replaced by such that have another role.
+const DEADLINE: Duration = Duration::from_secs(60 * 60);
 /// Who may take on the role: EC2, for an instance.
 const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ec2.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
 
@@ -30,6 +37,30 @@ impl Site {
         self.fill_profile(name).await?;
         self.learn(|k| drop(k.profiles.insert(resource.clone(), name.to_owned())));
         Ok(())
+    }
+
+    /// Waits until no instance has the role any more: without it they could do nothing.
+    pub(super) async fn await_unused(
+        &self,
+        name: &str,
+        progress: &Progress,
+    ) -> Result<(), AwsError> {
+        let poll = self.account.target.pace.poll;
+        until(
+            &format!("role {name}"),
+            poll,
+            DEADLINE,
+            progress,
+            async || {
+                let instances = crate::read::instances(&self.account, &self.scope).await?;
+                let uses = |i: &&FoundInstance| i.profile.as_deref() == Some(name);
+                Ok(match instances.iter().filter(uses).count() {
+                    0 => Look::There(()),
+                    left => Look::NotYet(format!("{left} instances still have it")),
+                })
+            },
+        )
+        .await
     }
 
     async fn create_role(&self, resource: &ResourceName, name: &str) -> Result<(), AwsError> {

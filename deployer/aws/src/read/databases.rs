@@ -2,7 +2,7 @@
 
 use aws_sdk_rds::types::DbInstance;
 use aws_smithy_types::date_time::Format;
-use deployer_core::inventory::{Endpoint, FoundDatabase};
+use deployer_core::inventory::{Endpoint, FoundDatabase, Pending};
 use deployer_core::names::Scope;
 
 use crate::account::Account;
@@ -49,10 +49,30 @@ pub(crate) fn read_database(scope: &Scope, database: &DbInstance) -> Option<Foun
         class: database.db_instance_class().unwrap_or_default().to_owned(),
         storage_gib: database
             .allocated_storage()
-            .and_then(|s| u32::try_from(s).ok())
+            .and_then(gib)
             .unwrap_or_default(),
+        pending: pending(database),
+        groups: database
+            .vpc_security_groups()
+            .iter()
+            .filter_map(|g| g.vpc_security_group_id().map(str::to_owned))
+            .collect(),
         created: database
             .instance_create_time()
             .and_then(|t| t.fmt(Format::DateTime).ok()),
     })
+}
+
+fn pending(database: &DbInstance) -> Pending {
+    let Some(pending) = database.pending_modified_values() else {
+        return Pending::default();
+    };
+    Pending {
+        class: pending.db_instance_class().map(str::to_owned),
+        storage_gib: pending.allocated_storage().and_then(gib),
+    }
+}
+
+fn gib(size: i32) -> Option<u32> {
+    u32::try_from(size).ok()
 }

@@ -4,7 +4,8 @@ use aws_sdk_ec2::types::{Filter, Image, Instance, InstanceStateName, Tag};
 use aws_smithy_types::date_time::Format;
 use deployer_core::inventory::{FoundImage, FoundInstance, InstanceState};
 use deployer_core::names::{
-    ResourceId, Scope, TAG_DEPLOYMENT, TAG_PROGRAMS, TAG_RESOURCE, TAG_SETTINGS,
+    ResourceId, Scope, TAG_BASE, TAG_DEPLOYMENT, TAG_PROGRAMS, TAG_RECIPE, TAG_RESOURCE,
+    TAG_SETTINGS,
 };
 
 use crate::account::Account;
@@ -78,6 +79,17 @@ fn read_instance(instance: &Instance) -> Option<FoundInstance> {
             .and_then(|t| t.fmt(Format::DateTime).ok()),
         settings: given(tag(tags, TAG_SETTINGS)),
         programs: given(tag(tags, TAG_PROGRAMS)),
+        base: given(tag(tags, TAG_BASE)),
+        profile: instance
+            .iam_instance_profile()
+            .and_then(|p| p.arn())
+            .and_then(|arn| arn.rsplit('/').next())
+            .map(str::to_owned),
+        groups: instance
+            .security_groups()
+            .iter()
+            .filter_map(|g| g.group_id().map(str::to_owned))
+            .collect(),
     })
 }
 
@@ -112,6 +124,8 @@ fn read_image(image: &Image) -> Option<FoundImage> {
             .iter()
             .filter_map(snapshot)
             .collect(),
+        programs: tag(image.tags(), TAG_PROGRAMS).map(str::to_owned),
+        recipe: tag(image.tags(), TAG_RECIPE).map(str::to_owned),
     })
 }
 

@@ -205,6 +205,7 @@ impl Observer for Removing {
             verb: "remove",
             resource: r.resource.clone(),
             detail: r.id.clone(),
+            changes: Vec::new(),
         };
         self.report.event(&Event::Steps {
             steps: removals.iter().enumerate().map(line).collect(),

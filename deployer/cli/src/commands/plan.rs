@@ -19,7 +19,7 @@ pub(super) async fn plan(given: &arguments::Plan) -> Result<Exit, Failure> {
     let at_work = AtWork::begin(&home).await?;
     let session =
         Session::open(&home, given.place.target.into(), &blueprint.region, &folder).await?;
-    let prepared = prepare(&session, &blueprint, &built).await;
+    let prepared = prepare(&session, &blueprint, &built, &given.remove).await;
     // A localcloud that was started to look into it goes again.
     session.close(&home, &at_work).await?;
     home.remove_if_empty();
@@ -27,7 +27,9 @@ pub(super) async fn plan(given: &arguments::Plan) -> Result<Exit, Failure> {
     if given.json {
         println!(
             "{}",
-            json!({ "steps": lines(&plan.steps), "refusals": plan.refusals })
+            json!({
+                "steps": lines(&plan.steps), "refusals": plan.refusals, "notes": plan.notes,
+            })
         );
     } else if plan.is_empty() {
         println!(
@@ -35,6 +37,7 @@ pub(super) async fn plan(given: &arguments::Plan) -> Result<Exit, Failure> {
             blueprint.name,
             given.blueprint.display()
         );
+        print!("{}", plan_text(&plan, Stream::Output));
     } else {
         println!("{}: {}", blueprint.name, counted(plan.steps.len(), "step"));
         print!("{}", plan_text(&plan, Stream::Output));

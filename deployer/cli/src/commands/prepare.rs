@@ -3,11 +3,10 @@
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use deployer_aws::{read, stored};
+use deployer_aws::read;
 use deployer_core::blueprint::{Blueprint, Files, LARGEST, read as read_blueprint};
 use deployer_core::inventory::Ground;
-use deployer_core::known::Known;
-use deployer_core::names::Scope;
+use deployer_core::names::{ResourceId, Scope};
 use deployer_core::plan::{Plan, Programs, Situation, plan};
 
 use crate::failure::Failure;
@@ -48,50 +47,35 @@ pub(super) fn blueprint(path: &Path) -> Result<Blueprint, Failure> {
     read_blueprint(&path.display().to_string(), &bytes, &Beside(folder)).map_err(Failure::Blueprint)
 }
 
-/// Reads what there is, and plans.
+/// Reads what there is, and plans; `remove` is what may go although it holds data.
 pub(super) async fn prepare(
     session: &Session,
     blueprint: &Blueprint,
     programs: &Programs,
+    remove: &[ResourceId],
 ) -> Result<Prepared, Failure> {
     let account = &session.account;
     let scope = account.scope(blueprint.name.clone());
-    let looking = || Failure::aws(format!("looking at {} in {}", account.id, account.region));
-    let (inventory, ground) = tokio::try_join!(
-        read::inventory(account, &scope),
-        read::ground(account, blueprint)
-    )
-    .map_err(looking())?;
-    let known = Known::from_inventory(&inventory);
-    let keys = match deployer_core::settings::home_bucket(blueprint, &known) {
-        Ok(bucket) => kept(session, bucket).await?,
-        Err(_) => Vec::new(),
-    };
+    let looking = Failure::aws(format!("looking at {} in {}", account.id, account.region));
+    let survey = read::survey(account, &scope, blueprint)
+        .await
+        .map_err(looking)?;
     let plan = plan(&Situation {
         scope: &scope,
         blueprint,
-        inventory: &inventory,
-        ground: &ground,
+        inventory: &survey.inventory,
+        ground: &survey.ground,
         programs,
-        stored: &keys,
+        stored: &survey.stored,
+        remove: &remove.iter().cloned().collect(),
         database_ca: &account.target.database_ca,
         dice: &dice(),
     });
     Ok(Prepared {
         scope,
-        ground,
+        ground: survey.ground,
         plan,
     })
-}
-
-/// What of ours the home bucket holds; photos are not looked at, there may be many.
-async fn kept(session: &Session, bucket: &str) -> Result<Vec<String>, Failure> {
-    let mut keys = Vec::new();
-    for prefix in ["artifacts/", "settings/", "secrets/"] {
-        let found = stored::keys(&session.account, bucket, prefix).await;
-        keys.extend(found.map_err(Failure::aws(format!("looking into {bucket}")))?);
-    }
-    Ok(keys)
 }
 
 /// Four lower-case letters or digits.

@@ -3,9 +3,11 @@
 use std::time::{Duration, Instant};
 
 use deployer_aws::carry_out::Site;
-use deployer_aws::read;
+use deployer_aws::{read, stored};
+use deployer_core::blueprint::Service;
 use deployer_core::inventory::InstanceState;
 use deployer_core::names::ResourceName;
+use deployer_core::settings::{Document, PoolStatus, pool_blueprint_key};
 use serde_json::{Map, Value};
 use tokio::sync::watch;
 
@@ -15,7 +17,8 @@ use crate::local::request;
 use crate::outputs::{self, Door};
 use crate::report::{Event, Report};
 
-/// Instances need a minute or two to boot; nodes as long again.
+/// For how long nothing may change: instances need a minute or two to boot, nodes as long again,
+/// and each that is replaced as long too.
 const DEADLINE: Duration = Duration::from_secs(10 * 60);
 
 /// Waits until every single instance that manages a pool says so in the bucket, and every door
@@ -25,8 +28,12 @@ pub(super) async fn await_ready(
     stop: watch::Receiver<bool>,
     report: &dyn Report,
 ) -> Result<(), Failure> {
-    let begun = Instant::now();
-    let names: Vec<&ResourceName> = site.blueprint.instances.keys().collect();
+    let mut since = Instant::now();
+    let managers = site.blueprint.instances.iter();
+    let names: Vec<&ResourceName> = managers
+        .filter(|(_, instance)| instance.services.contains(&Service::Manager))
+        .map(|(name, _)| name)
+        .collect();
     let mut said = String::new();
     loop {
         let waiting = what_is_missing(site, &names).await?;
@@ -38,17 +45,18 @@ pub(super) async fn await_ready(
                 text: &format!("waiting: {waiting}"),
             });
             said.clone_from(&waiting);
+            since = Instant::now();
         }
         if crate::interrupt::asked(&stop) {
             return Err(Failure::Interrupted {
                 hint: "all is made; it was still starting".to_owned(),
             });
         }
-        if begun.elapsed() > DEADLINE {
+        if since.elapsed() > DEADLINE {
             let (invocation, name) = (invocation(), &site.blueprint.name);
             return Err(Failure::Unfinished {
                 what: format!(
-                    "everything is made, but it is not well after {} s: {waiting}",
+                    "everything is made, but it is not well, and for {} s nothing has changed: {waiting}",
                     DEADLINE.as_secs()
                 ),
                 hint: format!(
@@ -69,26 +77,8 @@ async fn what_is_missing(
     });
     let bucket = bucket.map_err(Failure::here("looking for the bucket"))?;
     for name in instances {
-        let status = outputs::pool_status(&site.account, &bucket, name).await;
-        let status = status.map_err(Failure::aws("asking for the pool's status"))?;
-        let settings = site
-            .with_sources(|s| s.instance(name))
-            .map_err(Failure::here("reading settings"))?;
-        let id = site.known().instances.get(*name).cloned();
-        match status {
-            Some(s)
-                if s.ready && s.settings == settings.hash() && Some(&s.instance) == id.as_ref() => {
-            }
-            Some(s) if s.settings == settings.hash() => {
-                return Ok(Some(format!(
-                    "{name} has {} of {} nodes",
-                    s.nodes, s.wanted
-                )));
-            }
-            _ => {
-                insist_it_runs(site, name, id.as_deref()).await?;
-                return Ok(Some(format!("{name} starts its services")));
-            }
+        if let Some(waiting) = what_a_manager_lacks(site, &bucket, name).await? {
+            return Ok(Some(waiting));
         }
     }
     for door in doors(site).await? {
@@ -120,6 +110,46 @@ async fn insist_it_runs(site: &Site, name: &ResourceName, id: Option<&str>) -> R
             "{invocation} up makes another; if it ends too, {invocation} logs {deployment} says why"
         ),
     })
+}
+
+/// What is missing until a manager's pool is as the blueprint says.
+async fn what_a_manager_lacks(
+    site: &Site,
+    bucket: &str,
+    name: &ResourceName,
+) -> Result<Option<String>, Failure> {
+    let status = outputs::pool_status(&site.account, bucket, name)
+        .await
+        .map_err(Failure::aws("asking for the pool's status"))?;
+    let settings = site
+        .with_sources(|s| s.instance(name))
+        .map_err(Failure::here("reading settings"))?;
+    let id = site.known().instances.get(name).cloned();
+    let is_of_now =
+        |s: &PoolStatus| s.settings == settings.hash() && Some(&s.instance) == id.as_ref();
+    let Some(status) = status.filter(is_of_now) else {
+        insist_it_runs(site, name, id.as_deref()).await?;
+        return Ok(Some(format!("{name} starts its services")));
+    };
+    let hold = status.hold.map_or_else(String::new, |h| format!("; {h}"));
+    if let Some(replacing) = status.replacing {
+        return Ok(Some(format!("{name} replaces node {replacing}{hold}")));
+    }
+    if !status.ready {
+        let (nodes, wanted) = (status.nodes, status.wanted);
+        return Ok(Some(format!("{name} has {nodes} of {wanted} nodes{hold}")));
+    }
+    for pool in site.blueprint.pools.keys() {
+        let key = pool_blueprint_key(name, pool);
+        let told = stored::get(&site.account, bucket, &key)
+            .await
+            .map_err(Failure::aws(format!("reading {key}")))?;
+        let told = told.map(|text| Document::new(key, &text).hash());
+        if told.is_some() && status.blueprint != told {
+            return Ok(Some(format!("{name} takes in what is new")));
+        }
+    }
+    Ok(None)
 }
 
 async fn doors(site: &Site) -> Result<Vec<Door>, Failure> {

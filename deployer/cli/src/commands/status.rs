@@ -2,6 +2,7 @@
 
 use deployer_core::inventory::Inventory;
 use deployer_core::names::Kind;
+use deployer_core::settings::PoolStatus;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
@@ -10,7 +11,7 @@ use crate::failure::{Exit, Failure};
 use crate::home::Home;
 use crate::invocation::invocation;
 use crate::journal::Record;
-use crate::outputs::{self, Door, PoolStatus};
+use crate::outputs::{self, Door};
 use crate::session::{Found, find_one};
 
 pub(super) async fn status(given: &arguments::Status) -> Result<Exit, Failure> {
@@ -171,10 +172,7 @@ impl Seen {
             text.push_str(&format!("  {:24} {health:16} {}\n", door.service, door.url));
         }
         if let Some(pool) = &self.pool {
-            text.push_str(&format!(
-                "  {:24} {} of {} nodes\n",
-                "pool", pool.nodes, pool.wanted
-            ));
+            text.push_str(&format!("  {:24} {}\n", "pool", pool_in_words(pool)));
         }
         text.push('\n');
         let width = self.rows.iter().map(|row| row.resource.len()).max();
@@ -198,11 +196,23 @@ impl Seen {
             "region": found.scope.region,
             "well": self.well(),
             "services": doors.collect::<Vec<_>>(),
-            "pool": self.pool.as_ref().map(|p| json!({ "nodes": p.nodes, "wanted": p.wanted, "ready": p.ready })),
+            "pool": self.pool.as_ref().map(|p| json!({ "nodes": p.nodes, "wanted": p.wanted, "ready": p.ready, "replacing": p.replacing })),
             "resources": rows.collect::<Vec<_>>(),
             "nodes": found.inventory.instances.iter().filter(|i| i.resource.kind == Kind::Pool).count(),
         })
     }
+}
+
+/// `3 of 3 nodes, replacing 2 of 3: new image`.
+fn pool_in_words(pool: &PoolStatus) -> String {
+    let mut words = format!("{} of {} nodes", pool.nodes, pool.wanted);
+    if let Some(replacing) = &pool.replacing {
+        words.push_str(&format!(", replacing {replacing}"));
+    }
+    if let Some(hold) = &pool.hold {
+        words.push_str(&format!("; {hold}"));
+    }
+    words
 }
 
 /// How long ago, in the two largest units: `3 h 12 min`.

@@ -61,7 +61,7 @@ async fn go_up(
     let _lock = Lock::take(home, &blueprint.name, "up")?;
     let session =
         Session::open(home, given.place.target.into(), &blueprint.region, &folder).await?;
-    let prepared = prepare(&session, &blueprint, &built).await?;
+    let prepared = prepare(&session, &blueprint, &built, &given.remove).await?;
     show(&blueprint, &session, &prepared.plan, given.json);
     refuse_what_cannot_be(&prepared.plan)?;
     ask(given, &session, &prepared.plan).await?;
@@ -128,13 +128,23 @@ fn refuse_what_cannot_be(plan: &Plan) -> Result<(), Failure> {
     })
 }
 
-/// Only what costs money is asked about; nothing that `up` does loses data.
+/// Only what costs money is asked about: data is lost only where it was named, with `--remove`.
 async fn ask(given: &arguments::Up, session: &Session, plan: &Plan) -> Result<(), Failure> {
     if given.yes || plan.steps.is_empty() || session.account.target.kind == TargetKind::Local {
         return Ok(());
     }
+    let lost: Vec<&str> = plan
+        .steps
+        .iter()
+        .filter(|step| step.action.loses_data())
+        .map(|step| step.resource.as_str())
+        .collect();
+    let loses = match lost.as_slice() {
+        [] => String::new(),
+        lost => format!(" It deletes {} for good.", lost.join(" and ")),
+    };
     confirm(&format!(
-        "This makes things that bill in account {}.",
+        "This makes things that bill in account {}.{loses}",
         session.account.id
     ))
     .await

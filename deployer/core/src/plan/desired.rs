@@ -64,6 +64,16 @@ pub fn image_inputs(image: &Image, programs: &Programs) -> String {
     hex::encode(hash.finalize())
 }
 
+/// The hash of the lines of an image's recipe.
+#[must_use]
+pub fn recipe_hash(image: &Image) -> String {
+    let mut hash = Sha256::new();
+    for line in &image.recipe.run {
+        hash.update(format!("{line}\n"));
+    }
+    hex::encode(hash.finalize())
+}
+
 /// The programs that the single instances and the images of a blueprint need, without doubles.
 #[must_use]
 pub fn needed_programs(blueprint: &Blueprint) -> std::collections::BTreeSet<String> {

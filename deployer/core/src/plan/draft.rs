@@ -5,16 +5,19 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::blueprint::Role;
-use crate::inventory::{Profile, Rule};
+use crate::inventory::{FoundRole, Profile, Rule};
 use crate::known::Known;
 use crate::names::{Kind, ResourceName};
 use crate::plan::desired::desired_rules;
+use crate::plan::edits;
 use crate::plan::steps::{Steps, label};
 use crate::plan::{Action, Plan, Situation, Verb};
 use crate::policy::{self, PolicyContext};
 
 mod machines;
 mod published;
+mod removals;
+mod settings;
 
 pub use machines::{artifact_key, instance_program_names};
 
@@ -43,11 +46,15 @@ impl<'a> Draft<'a> {
             draft.bucket_names.entry(name.clone()).or_insert_with(fresh);
         }
         for (name, role) in &at.blueprint.roles {
-            let fresh = || match role {
-                Role::Allow { .. } => at.scope.global_name(name, at.dice),
-                Role::Existing(profile) => profile.clone(),
-            };
-            draft.role_names.entry(name.clone()).or_insert_with(fresh);
+            match role {
+                Role::Allow { .. } => {
+                    let fresh = || at.scope.global_name(name, at.dice);
+                    draft.role_names.entry(name.clone()).or_insert_with(fresh);
+                }
+                Role::Existing(profile) => {
+                    draft.role_names.insert(name.clone(), profile.clone());
+                }
+            }
         }
         draft
     }
@@ -56,26 +63,33 @@ impl<'a> Draft<'a> {
         Plan {
             steps: self.steps.list,
             refusals: self.steps.refusals,
+            notes: self.steps.notes,
             settled: self.steps.settled,
             known: self.known,
         }
     }
 
+    /// The bucket that holds, or will hold, settings, secrets and programs.
+    fn home_name(&self) -> Option<&ResourceName> {
+        let first = || self.at.blueprint.buckets.keys().next();
+        self.known.home.as_ref().or_else(first)
+    }
+
     fn home(&self) -> String {
-        self.at
-            .blueprint
-            .buckets
-            .keys()
-            .next()
+        self.home_name()
             .map_or_else(String::new, |n| label(Kind::Bucket, n))
     }
 
     fn stored(&self, key: &str) -> bool {
-        self.at.stored.iter().any(|k| k == key)
+        self.at.stored.keys.iter().any(|k| k == key)
     }
 
+    /// The home comes before the others, so that it can be told from them whatever is cut off.
     pub(super) fn buckets(&mut self) {
-        for name in self.at.blueprint.buckets.keys() {
+        let home = self.home_name().cloned();
+        let mut names: Vec<_> = self.at.blueprint.buckets.keys().collect();
+        names.sort_by_key(|name| Some(*name) != home.as_ref());
+        for name in names {
             if self.known.buckets.contains_key(name) {
                 self.steps.settled += 1;
                 continue;
@@ -84,21 +98,12 @@ impl<'a> Draft<'a> {
             let action = Action::CreateBucket {
                 resource: name.clone(),
                 name: bucket.clone(),
+                is_home: Some(name) == home.as_ref(),
             };
-            self.steps.add(
-                &label(Kind::Bucket, name),
-                Verb::Create,
-                bucket,
-                action,
-                &[],
-            );
-        }
-        for found in &self.at.inventory.buckets {
-            self.refuse_orphan(
-                self.at.blueprint.buckets.contains_key(&found.resource),
-                Kind::Bucket,
-                &found.resource,
-            );
+            let resource = label(Kind::Bucket, name);
+            let after = [self.home()];
+            self.steps
+                .add(&resource, Verb::Create, bucket, action, &after);
         }
     }
 
@@ -121,14 +126,6 @@ impl<'a> Draft<'a> {
                 &[],
             );
         }
-        for found in &self.at.inventory.security_groups {
-            let wanted = self
-                .at
-                .blueprint
-                .security_groups
-                .contains_key(&found.resource);
-            self.refuse_orphan(wanted, Kind::SecurityGroup, &found.resource);
-        }
     }
 
     pub(super) fn rules(&mut self) {
@@ -141,42 +138,45 @@ impl<'a> Draft<'a> {
             .collect();
         for (name, group) in &self.at.blueprint.security_groups {
             let wanted = desired_rules(group, self.at.ground);
-            let found = self
-                .at
-                .inventory
-                .security_groups
-                .iter()
-                .find(|g| &g.resource == name);
-            let present: &[Rule] = found.map_or(&[], |g| &g.rules);
-            let add: Vec<Rule> = wanted
-                .iter()
-                .filter(|r| !present.contains(r))
-                .cloned()
-                .collect();
-            let remove: Vec<Rule> = present
-                .iter()
-                .filter(|r| !wanted.contains(r))
-                .cloned()
-                .collect();
-            if add.is_empty() && remove.is_empty() {
-                self.steps.settled += usize::from(found.is_some());
-                continue;
-            }
-            let verb = if found.is_some() {
-                Verb::Change
-            } else {
-                Verb::Create
-            };
-            let detail = describe_rules(&add, &remove);
-            let action = Action::ChangeRules {
-                resource: name.clone(),
-                add,
-                remove,
-            };
-            let resource = format!("{} rules", label(Kind::SecurityGroup, name));
-            self.steps
-                .add(&resource, verb, detail, action, &every_group);
+            self.rules_of(name, &wanted, &every_group);
         }
+        // Rules hold the groups that they name: those of a group that goes have to go before any.
+        for found in &self.at.inventory.security_groups {
+            if !self
+                .at
+                .blueprint
+                .security_groups
+                .contains_key(&found.resource)
+            {
+                self.rules_of(&found.resource, &[], &[]);
+            }
+        }
+    }
+
+    fn rules_of(&mut self, name: &ResourceName, wanted: &[Rule], after: &[String]) {
+        let groups = &self.at.inventory.security_groups;
+        let found = groups.iter().find(|g| &g.resource == name);
+        let present: &[Rule] = found.map_or(&[], |g| &g.rules);
+        let missing = |from: &[Rule], of: &[Rule]| -> Vec<Rule> {
+            of.iter().filter(|r| !from.contains(r)).cloned().collect()
+        };
+        let (add, remove) = (missing(present, wanted), missing(wanted, present));
+        if add.is_empty() && remove.is_empty() {
+            self.steps.settled += usize::from(found.is_some());
+            return;
+        }
+        let verb = match found {
+            Some(_) => Verb::Change,
+            None => Verb::Create,
+        };
+        let detail = describe_rules(&add, &remove);
+        let action = Action::ChangeRules {
+            resource: name.clone(),
+            add,
+            remove,
+        };
+        let resource = format!("{} rules", label(Kind::SecurityGroup, name));
+        self.steps.add(&resource, verb, detail, action, after);
     }
 
     pub(super) fn roles(&mut self) {
@@ -195,10 +195,6 @@ impl<'a> Draft<'a> {
                 }
             }
         }
-        for found in &self.at.inventory.roles {
-            let wanted = self.at.blueprint.roles.contains_key(&found.resource);
-            self.refuse_orphan(wanted, Kind::Role, &found.resource);
-        }
     }
 
     fn role(&mut self, name: &ResourceName, resource: &str, policy: String) {
@@ -210,9 +206,12 @@ impl<'a> Draft<'a> {
             self.steps.settled += 1;
             return;
         }
+        let changed = |r: &FoundRole| edits::policy_changes(r.policy.as_deref(), &policy);
+        let changes = found.map(changed).unwrap_or_default();
         let (verb, detail) = match found {
             None => (Verb::Create, "with its policy and instance profile"),
-            Some(_) => (Verb::Change, "its policy or instance profile"),
+            Some(_) if changes.is_empty() => (Verb::Change, "its instance profile"),
+            Some(_) => (Verb::Change, "its policy"),
         };
         let role = self.role_names[name].clone();
         let action = Action::CompleteRole {
@@ -222,6 +221,7 @@ impl<'a> Draft<'a> {
         };
         self.steps
             .add(resource, verb, detail.to_owned(), action, &[]);
+        self.steps.because(changes);
     }
 
     fn policy_context(&self) -> PolicyContext {
@@ -239,9 +239,8 @@ impl<'a> Draft<'a> {
             deployment: at.scope.deployment.to_string(),
             namespace: at.scope.namespace(),
             bucket: self
-                .bucket_names
-                .values()
-                .next()
+                .home_name()
+                .and_then(|name| self.bucket_names.get(name))
                 .cloned()
                 .unwrap_or_default(),
             buckets: self
@@ -254,15 +253,6 @@ impl<'a> Draft<'a> {
                 .iter()
                 .map(|(r, n)| (r.to_string(), arn(n)))
                 .collect(),
-        }
-    }
-
-    fn refuse_orphan(&mut self, wanted: bool, kind: Kind, name: &ResourceName) {
-        if !wanted {
-            self.steps.refuse(
-                label(kind, name),
-                "exists and is not in the blueprint any more; put it back, or take the deployment down first",
-            );
         }
     }
 }

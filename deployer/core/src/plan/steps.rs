@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use crate::names::{Kind, ResourceName};
-use crate::plan::{Action, Refusal, Step, Verb};
+use crate::plan::{Action, Change, Note, Refusal, Step, Verb};
 
 /// Steps in order, with the step that makes each resource, so that later steps can need it.
 #[derive(Debug, Default)]
 pub(super) struct Steps {
     pub(super) list: Vec<Step>,
     pub(super) refusals: Vec<Refusal>,
+    pub(super) notes: Vec<Note>,
     pub(super) settled: usize,
     made_by: BTreeMap<String, Vec<usize>>,
 }
@@ -37,6 +38,7 @@ impl Steps {
             resource: resource.to_owned(),
             verb,
             detail,
+            changes: Vec::new(),
             action,
             needs,
         });
@@ -44,6 +46,21 @@ impl Steps {
             .entry(resource.to_owned())
             .or_default()
             .push(index);
+    }
+
+    /// Says what the step that was added last changes.
+    pub(super) fn because(&mut self, changes: Vec<Change>) {
+        if let Some(step) = self.list.last_mut() {
+            step.changes = changes;
+        }
+    }
+
+    /// Notes what there is to know.
+    pub(super) fn note(&mut self, resource: &str, text: impl Into<String>) {
+        self.notes.push(Note {
+            resource: resource.to_owned(),
+            text: text.into(),
+        });
     }
 
     /// Whether a step touches that resource.

@@ -13,7 +13,7 @@ use aws_sdk_ec2::types::{
 };
 use serde_json::json;
 
-use super::{Cloud, CloudError, Launched, Listed, Order};
+use super::{Cloud, CloudError, Launched, Listed, Made, Order};
 use crate::pool::InstanceState;
 use crate::settings::Settings;
 
@@ -31,14 +31,13 @@ const NO_ROOM: [&str; 9] = [
     "RequestLimitExceeded",
 ];
 
+/// The tag that holds what a node was launched as ([`crate::blueprint::Make::hash`]).
+const TAG_MAKE: &str = "bivouac:make";
+
 /// EC2 for one pool.
 #[derive(Clone, Debug)]
 pub struct Ec2 {
     client: Client,
-    image: String,
-    kind: String,
-    instance_profile: String,
-    security_groups: Vec<String>,
     tags: Vec<Tag>,
     filters: Vec<Filter>,
     user_data: String,
@@ -52,10 +51,6 @@ impl Ec2 {
         let tags = pool.tags.iter();
         Self {
             client: Client::new(sdk),
-            image: pool.image.clone(),
-            kind: pool.kind.clone(),
-            instance_profile: pool.instance_profile.clone(),
-            security_groups: pool.security_groups.clone(),
             filters: tags
                 .clone()
                 .map(|(key, value)| filter(&format!("tag:{key}"), value))
@@ -81,12 +76,12 @@ impl Ec2 {
         let interface = InstanceNetworkInterfaceSpecification::builder()
             .device_index(0)
             .subnet_id(&order.subnet)
-            .set_groups(Some(self.security_groups.clone()))
+            .set_groups(Some(order.make.security_groups.clone()))
             .associate_public_ip_address(true)
             .delete_on_termination(true)
             .build();
         let profile = IamInstanceProfileSpecification::builder()
-            .name(&self.instance_profile)
+            .name(&order.make.instance_profile)
             .build();
         let tagged = [
             ResourceType::Instance,
@@ -98,20 +93,22 @@ impl Ec2 {
             .client_token(order.token.to_string())
             .min_count(1)
             .max_count(1)
-            .image_id(&self.image)
-            .instance_type(InstanceType::from(self.kind.as_str()))
+            .image_id(&order.make.image)
+            .instance_type(InstanceType::from(order.make.kind.as_str()))
             .iam_instance_profile(profile)
             .network_interfaces(interface)
             .metadata_options(metadata)
             .instance_initiated_shutdown_behavior(ShutdownBehavior::Terminate)
             .user_data(&self.user_data)
-            .set_tag_specifications(Some(tagged.map(|kind| self.tag(kind)).to_vec()))
+            .set_tag_specifications(Some(tagged.map(|kind| self.tag(kind, order)).to_vec()))
     }
 
-    fn tag(&self, kind: ResourceType) -> TagSpecification {
+    fn tag(&self, kind: ResourceType, order: &Order) -> TagSpecification {
+        let make = Tag::builder().key(TAG_MAKE).value(order.make.hash());
         TagSpecification::builder()
             .resource_type(kind)
             .set_tags(Some(self.tags.clone()))
+            .tags(make.build())
             .build()
     }
 }
@@ -202,19 +199,35 @@ fn address(instance: &Ec2Instance) -> Option<std::net::IpAddr> {
 }
 
 fn listed_as(instance: &Ec2Instance) -> Listed {
-    let name = instance.state().and_then(|state| state.name());
     Listed {
-        state: match name {
-            Some(InstanceStateName::Pending) => InstanceState::Pending,
-            Some(InstanceStateName::ShuttingDown) => InstanceState::Terminating,
-            Some(InstanceStateName::Terminated) => InstanceState::Terminated,
-            Some(InstanceStateName::Stopping | InstanceStateName::Stopped) => {
-                InstanceState::Stopped
-            }
-            _ => InstanceState::Running,
-        },
+        state: state(instance.state().and_then(|state| state.name())),
         address: address(instance),
         token: instance.client_token().and_then(|token| token.parse().ok()),
+        made: made(instance),
+    }
+}
+
+fn state(name: Option<&InstanceStateName>) -> InstanceState {
+    match name {
+        Some(InstanceStateName::Pending) => InstanceState::Pending,
+        Some(InstanceStateName::ShuttingDown) => InstanceState::Terminating,
+        Some(InstanceStateName::Terminated) => InstanceState::Terminated,
+        Some(InstanceStateName::Stopping | InstanceStateName::Stopped) => InstanceState::Stopped,
+        _ => InstanceState::Running,
+    }
+}
+
+fn made(instance: &Ec2Instance) -> Made {
+    let make = instance
+        .tags()
+        .iter()
+        .find(|tag| tag.key() == Some(TAG_MAKE));
+    Made {
+        image: instance.image_id().unwrap_or_default().to_owned(),
+        kind: instance
+            .instance_type()
+            .map_or_else(String::new, |kind| kind.as_str().to_owned()),
+        make: make.and_then(|tag| tag.value()).map(str::to_owned),
     }
 }
 

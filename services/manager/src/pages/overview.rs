@@ -15,7 +15,7 @@ use crate::api::fraction;
 use crate::bucket::Bucket;
 use crate::caches;
 use crate::manager::Manager;
-use crate::pool::{self, SIZES};
+use crate::pool;
 use crate::wish::{LARGEST_CACHE, megabytes, policy_name};
 
 /// What somebody typed into a form that was refused, to be corrected.
@@ -166,8 +166,8 @@ fn shown(
         wanted: pool.wanted,
         fewer: pool.wanted.saturating_sub(1),
         more: pool.wanted + 1,
-        can_grow: pool.wanted < *SIZES.end(),
-        can_shrink: pool.wanted > *SIZES.start(),
+        can_grow: pool.wanted < pool.max,
+        can_shrink: pool.wanted > pool.min,
         serving,
         headline: headline(state, serving, is_moving),
         tone: if is_moving { "busy" } else { "good" },

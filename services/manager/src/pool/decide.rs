@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{
     DRAIN, InstanceState, Now, PATIENCE, REPLACE_AFTER, SILENCE, START_DEADLINE, Seen, count,
-    new_node, serving_at, table,
+    new_node, replace, serving_at, table,
 };
 
 /// The state the pool should have next; the same state if nothing is to change. `new_id` gives ids to
@@ -25,14 +25,17 @@ pub fn next(
     leave_out_the_silent(&mut next, seen, now);
     give_up_the_lost(&mut next, seen, now);
     give_up_the_stillborn(&mut next, seen, now);
+    replace::give_up_the_outdated(&mut next, seen, now);
     shrink(&mut next, now);
     end_the_drained(&mut next, state, seen, now);
-    end_the_surplus(&mut next, now);
+    end_the_surplus(&mut next, seen, now);
     bring_back_the_lost(&mut next, seen, now);
     fill_empty_places(&mut next, seen, now);
     grow(&mut next, seen, now);
-    launch_the_missing(&mut next, now, new_id);
+    replace::put_in_place(&mut next, seen, now);
+    replace::make_room(&mut next, seen, now);
     forget_the_gone(&mut next, seen);
+    launch_the_missing(&mut next, seen, now, new_id);
     if table(&next).nodes != table(state).nodes {
         next.pool.epoch += 1;
     }
@@ -43,7 +46,7 @@ pub fn next(
     next
 }
 
-fn enter(node: &mut NodeRow, stage: Stage, now: &Now) {
+pub(super) fn enter(node: &mut NodeRow, stage: Stage, now: &Now) {
     if node.stage != stage {
         node.stage = stage;
         node.since = now.wall;
@@ -164,13 +167,14 @@ fn needed(next: &PoolState) -> u32 {
     next.pool.wanted.saturating_sub(placed)
 }
 
-fn is_on_its_way(stage: Stage) -> bool {
+pub(super) fn is_on_its_way(stage: Stage) -> bool {
     matches!(stage, Stage::Launching | Stage::Starting)
 }
 
 /// Too many are on their way: the youngest go, those first whose launch was never attempted.
-fn end_the_surplus(next: &mut PoolState, now: &Now) {
-    while count(next, is_on_its_way) > needed(next) {
+fn end_the_surplus(next: &mut PoolState, seen: &Seen, now: &Now) {
+    let spare = replace::may_have_a_spare(next, seen);
+    while count(next, is_on_its_way) > needed(next) + u32::from(spare) {
         let youngest = next
             .nodes
             .iter()
@@ -200,7 +204,7 @@ fn bring_back_the_lost(next: &mut PoolState, seen: &Seen, now: &Now) {
 }
 
 /// Nodes that are ready and have no place, in the order in which they were launched.
-fn ready_nodes(next: &PoolState, seen: &Seen) -> Vec<usize> {
+pub(super) fn ready_nodes(next: &PoolState, seen: &Seen) -> Vec<usize> {
     let is_ready = |node: &NodeRow| {
         node.stage == Stage::Starting && node.address.is_some() && seen.ready(node.id).is_some()
     };
@@ -244,13 +248,19 @@ fn grow(next: &mut PoolState, seen: &Seen, now: &Now) {
     }
 }
 
-fn join(node: &mut NodeRow, place: u32, now: &Now) {
+pub(super) fn join(node: &mut NodeRow, place: u32, now: &Now) {
     node.place = Some(place);
     enter(node, Stage::Serving, now);
 }
 
-fn launch_the_missing(next: &mut PoolState, now: &Now, new_id: &mut dyn FnMut() -> Uuid) {
-    while count(next, is_on_its_way) < needed(next) {
+fn launch_the_missing(
+    next: &mut PoolState,
+    seen: &Seen,
+    now: &Now,
+    new_id: &mut dyn FnMut() -> Uuid,
+) {
+    let spare = replace::needs_a_spare(next, seen);
+    while count(next, is_on_its_way) < needed(next) + u32::from(spare) {
         next.nodes.push(new_node(new_id(), now));
     }
 }

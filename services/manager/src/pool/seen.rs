@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use catalog::NodeRow;
+use kit::pool::Configuration;
 use uuid::Uuid;
 
 use super::LEASE;
@@ -20,6 +21,10 @@ pub struct Seen {
     pub nodes: BTreeMap<Uuid, NodeSeen>,
     /// The newest listing of the pool's instances, by instance id.
     pub instances: BTreeMap<String, Instance>,
+    /// The blueprint by which that listing tells what is outdated, by its hash; `None` before the first.
+    pub judged: Option<String>,
+    /// EC2 refused the last launch because the account has as many instances as it may.
+    pub is_full: bool,
     /// The newest epoch that any node claims to have: ours must be beyond it.
     pub newest_epoch: u64,
     /// The epoch that front-ends were told of, and when.
@@ -37,6 +42,8 @@ pub struct NodeSeen {
     pub lease_until: Option<Instant>,
     /// Since when it is empty, configured and holds no lease: fit for a place.
     pub ready: Option<Instant>,
+    /// What it was last known to be configured as.
+    pub configured: Option<Configuration>,
 }
 
 /// An instance of the pool, as EC2 lists it.
@@ -48,6 +55,34 @@ pub struct Instance {
     pub address: Option<String>,
     /// The client token it was launched with, if EC2 tells.
     pub token: Option<Uuid>,
+    /// Why it is not what would be launched now.
+    pub outdated: Option<Outdated>,
+}
+
+/// What of a node is not as the blueprint says any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outdated {
+    /// It runs from another image.
+    Image,
+    /// It is of another type.
+    Type,
+    /// Both.
+    ImageAndType,
+    /// It has another role, or other security groups.
+    Access,
+}
+
+impl Outdated {
+    /// Why the node is replaced, for people.
+    #[must_use]
+    pub const fn why(self) -> &'static str {
+        match self {
+            Self::Image => "new image",
+            Self::Type => "new type",
+            Self::ImageAndType => "new image and type",
+            Self::Access => "new role or security groups",
+        }
+    }
 }
 
 /// The states of EC2 that matter to us.
@@ -73,9 +108,23 @@ impl Seen {
             started,
             nodes: BTreeMap::new(),
             instances: BTreeMap::new(),
+            judged: None,
+            is_full: false,
             newest_epoch: 0,
             published: None,
         }
+    }
+
+    /// Notes a listing, judged by the blueprint of that hash.
+    pub fn listed(&mut self, instances: BTreeMap<String, Instance>, blueprint: &str) {
+        self.instances = instances;
+        self.judged = Some(blueprint.to_owned());
+    }
+
+    /// Why the node is not what would be launched now, as far as EC2 has told.
+    #[must_use]
+    pub fn outdated(&self, node: &NodeRow) -> Option<Outdated> {
+        self.instance(node)?.outdated
     }
 
     /// The newest epoch that the node took in, 0 if none.
@@ -156,6 +205,18 @@ impl Seen {
     /// Notes that a node answered anything at all.
     pub fn answered(&mut self, id: Uuid, now: Instant) {
         self.nodes.entry(id).or_default().answered = Some(now);
+    }
+
+    /// Whether the node was last known to be configured so.
+    #[must_use]
+    pub fn is_configured(&self, id: Uuid, wish: Configuration) -> bool {
+        let node = self.nodes.get(&id);
+        node.is_some_and(|node| node.configured == Some(wish))
+    }
+
+    /// Notes what a node is configured as.
+    pub fn configured(&mut self, id: Uuid, configuration: Configuration) {
+        self.nodes.entry(id).or_default().configured = Some(configuration);
     }
 
     /// Notes that a node is fit for a place, or is not.

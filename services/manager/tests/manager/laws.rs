@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use catalog::{Mode, Policy, PoolRow, PoolState, Stage};
+use catalog::{Mode, NodeRow, Policy, PoolRow, PoolState, Stage};
 use jiff::Timestamp;
 use manager::pool::{
-    self, Instance, InstanceState, LEASE, Now, SILENCE, SIZES, Seen, is_steady, may_publish, next,
-    table,
+    self, Instance, InstanceState, LEASE, Now, Outdated, SILENCE, SIZES, Seen, is_steady,
+    may_publish, next, replacing, table,
 };
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -28,6 +28,10 @@ enum Event {
     CutOff(usize),
     Heal,
     ManagerRestarts,
+    /// The blueprint wants other nodes from now on.
+    Edit,
+    /// The account may have no more instances than nodes are wished for, or as many as it likes.
+    Limit(bool),
 }
 
 fn event() -> impl Strategy<Value = Event> {
@@ -42,12 +46,16 @@ fn event() -> impl Strategy<Value = Event> {
         1 => (0..8_usize).prop_map(Event::CutOff),
         1 => Just(Event::Heal),
         1 => Just(Event::ManagerRestarts),
+        1 => Just(Event::Edit),
+        1 => any::<bool>().prop_map(Event::Limit),
     ]
 }
 
 /// A cache node as far as leases go.
 #[derive(Clone, Debug)]
 struct Node {
+    /// The blueprint it was launched by.
+    edition: u32,
     epoch: u64,
     lease_until: Instant,
     is_cut_off: bool,
@@ -72,6 +80,8 @@ struct Simulation {
     ec2: BTreeMap<String, InstanceState>,
     letters: Vec<Letter>,
     count: u128,
+    edition: u32,
+    is_limited: bool,
 }
 
 impl Simulation {
@@ -83,6 +93,8 @@ impl Simulation {
             epoch: 1,
             size: 0,
             wanted: 1,
+            min: 1,
+            max: 8,
             capacity: 1,
             policy: Policy::Lru,
             mode: Mode::Manual,
@@ -90,6 +102,7 @@ impl Simulation {
             shrink_ratio: 0.5,
             max_miss: 0.6,
             min_miss: 0.2,
+            told: None,
         };
         Self {
             start,
@@ -103,6 +116,8 @@ impl Simulation {
             ec2: BTreeMap::new(),
             letters: Vec::new(),
             count: 0,
+            edition: 0,
+            is_limited: false,
         }
     }
 
@@ -130,6 +145,8 @@ impl Simulation {
             }
             Event::Heal => self.heal(),
             Event::ManagerRestarts => self.seen = Seen::new(self.now),
+            Event::Edit => self.edition += 1,
+            Event::Limit(is_limited) => self.is_limited = *is_limited,
         }
         self.act();
     }
@@ -172,6 +189,15 @@ impl Simulation {
         for node in &after.nodes {
             let was = before.nodes.iter().find(|old| old.id == node.id);
             let served = was.is_some_and(|old| old.stage == Stage::Serving);
+            let place = was.and_then(|old| old.place).unwrap_or(u32::MAX);
+            if served && node.stage == Stage::Leaving && place < after.pool.size {
+                assert!(self.seen.outdated(node).is_some(), "replaced for nothing");
+                let mut empty = pool::empty_places(after);
+                empty.retain(|empty| !(self.seen.is_full && *empty == place));
+                assert!(empty.is_empty(), "a place is empty for a replacement");
+                let leaving = |node: &&NodeRow| node.stage == Stage::Leaving;
+                assert_eq!(after.nodes.iter().filter(leaving).count(), 1);
+            }
             if served && node.stage == Stage::Lost {
                 let is_silent = self.seen.silence(node.id, self.now) >= SILENCE;
                 assert!(
@@ -281,10 +307,15 @@ impl Simulation {
 
     fn launch(&mut self) {
         for row in &mut self.state.nodes {
+            let is_full = self.is_limited && self.nodes.len() >= self.state.pool.wanted as usize;
             if row.stage == Stage::Launching {
+                self.seen.is_full = is_full;
+            }
+            if row.stage == Stage::Launching && !is_full {
                 self.count += 1;
                 let instance = format!("i-{}", self.count);
                 let node = Node {
+                    edition: self.edition,
                     epoch: 0,
                     lease_until: self.now,
                     is_cut_off: false,
@@ -324,10 +355,15 @@ impl Simulation {
                 state: *state,
                 address: Some(id.clone()),
                 token: None,
+                outdated: self
+                    .nodes
+                    .get(id)
+                    .and_then(|node| (node.edition < self.edition).then_some(Outdated::Image)),
             };
             (id.clone(), instance)
         });
-        self.seen.instances = listed.collect();
+        let listed = listed.collect();
+        self.seen.listed(listed, &self.edition.to_string());
     }
 
     fn die(&mut self, index: usize) {
@@ -356,9 +392,16 @@ impl Simulation {
                 self.happen(&event);
             }
             let published = self.seen.published.map(|(epoch, _)| epoch);
-            if is_steady(&self.state) && published == Some(self.state.pool.epoch) {
+            let is_judged = self.seen.judged == Some(self.edition.to_string());
+            if is_steady(&self.state)
+                && is_judged
+                && replacing(&self.state, &self.seen).is_none()
+                && published == Some(self.state.pool.epoch)
+            {
                 let wanted = self.state.pool.wanted as usize;
                 assert_eq!(self.nodes.len(), wanted, "instances left over");
+                let old = self.nodes.values().find(|node| node.edition < self.edition);
+                assert!(old.is_none(), "an outdated node is left");
                 return;
             }
         }
@@ -429,4 +472,54 @@ fn a_node_that_is_cut_off_is_left_out_and_comes_back_when_it_is_reached_again() 
     }
     assert_eq!(table(&simulation.state).nodes, before.nodes);
     assert!(simulation.state.pool.epoch > without.epoch);
+}
+
+#[test]
+fn outdated_nodes_are_replaced_one_by_one_in_their_places() {
+    for is_limited in [false, true] {
+        let mut simulation = Simulation::new();
+        simulation.state.pool.wanted = 3;
+        simulation.settle();
+        let before = simulation.state.clone();
+        simulation.happen(&Event::Limit(is_limited));
+        simulation.happen(&Event::Edit);
+        simulation.settle();
+        let changes = if is_limited { 6 } else { 3 };
+        assert_eq!(
+            simulation.state.pool.epoch,
+            before.pool.epoch + changes,
+            "a table more than there had to be"
+        );
+    }
+}
+
+#[test]
+fn how_far_a_replacement_has_come_is_told() {
+    let mut simulation = Simulation::new();
+    simulation.state.pool.wanted = 3;
+    simulation.settle();
+    simulation.happen(&Event::Edit);
+    let mut told = Vec::new();
+    for _ in 0..200 {
+        for event in [
+            Event::List,
+            Event::Launch,
+            Event::Beat(vec![7]),
+            Event::Wait(500),
+        ] {
+            simulation.happen(&event);
+            let now = replacing(&simulation.state, &simulation.seen).map(|r| r.to_string());
+            if told.last() != Some(&now) {
+                told.push(now);
+            }
+        }
+    }
+    let told: Vec<_> = told.into_iter().map(Option::unwrap_or_default).collect();
+    let steps = [
+        "1 of 3: new image",
+        "2 of 3: new image",
+        "3 of 3: new image",
+        "",
+    ];
+    assert_eq!(told, steps);
 }

@@ -5,6 +5,7 @@
 
 mod api;
 mod browser;
+mod edits;
 mod faults;
 mod laws;
 mod pages;

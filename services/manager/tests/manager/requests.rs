@@ -11,7 +11,8 @@ use http::StatusCode;
 use kit::health::Health;
 use kit::metrics::Registry;
 use kit::server::Server;
-use manager::cloud::{Cloud, CloudError, Ec2, Order};
+use manager::blueprint::Make;
+use manager::cloud::{Cloud, CloudError, Ec2, Made, Order};
 use manager::settings::Settings;
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -60,13 +61,9 @@ fn settings() -> Settings {
         "database": {"host": "127.0.0.1", "port": 5432, "name": "bivouac", "user": "bivouac", "ca": ""},
         "front-end": {"port": 5000}, "manager": {"port": 5001},
         "pool": {
-            "name": "cache", "port": 5003, "image": "ami-1", "type": "t3.micro",
-            "instance-profile": "a-profile", "security-groups": ["sg-1", "sg-2"],
-            "subnets": [{"id": "subnet-a", "zone": "us-east-1a"}],
+            "name": "cache", "port": 5003, "blueprint": "settings/instance/manager/cache.json",
             "settings": "settings/pool/cache.json", "secrets": "secrets/pool/cache.json",
             "tags": {"bivouac:deployment": "elastic-cache", "bivouac:resource": "pool/cache"},
-            "size": {"min": 1, "max": 8, "start": 1}, "capacity": 67_108_864, "policy": "lru",
-            "mode": "manual", "grow-above": 0.6, "shrink-below": 0.2, "expand": 2.0, "shrink": 0.5
         },
         "secrets": {"database-password": "p", "manager-password": "p",
                     "internal-token": "a-token-for-internal-use", "session-key": "ab".repeat(32)},
@@ -81,6 +78,12 @@ fn order() -> Order {
     Order {
         token: Uuid::from_u128(7),
         subnet: "subnet-a".to_owned(),
+        make: Make {
+            image: "ami-1".to_owned(),
+            kind: "t3.micro".to_owned(),
+            instance_profile: "a-profile".to_owned(),
+            security_groups: vec!["sg-1".to_owned(), "sg-2".to_owned()],
+        },
     }
 }
 
@@ -115,6 +118,7 @@ async fn a_node_is_launched_with_all_it_needs_in_one_call() {
         ("TagSpecification.1.Tag.1.Key", "bivouac:deployment"),
         ("TagSpecification.1.Tag.1.Value", "elastic-cache"),
         ("TagSpecification.1.Tag.2.Value", "pool/cache"),
+        ("TagSpecification.1.Tag.3.Key", "bivouac:make"),
         ("TagSpecification.2.ResourceType", "volume"),
         ("TagSpecification.3.ResourceType", "network-interface"),
     ] {
@@ -153,6 +157,8 @@ async fn instances_are_listed_by_the_tags_of_the_pool() {
         "<DescribeInstancesResponse><reservationSet><item><instancesSet>\
          <item><instanceId>i-1</instanceId><instanceState><code>48</code><name>terminated</name></instanceState></item>\
          <item><instanceId>i-2</instanceId><instanceState><code>16</code><name>running</name></instanceState>\
+         <imageId>ami-1</imageId><instanceType>t3.micro</instanceType>\
+         <tagSet><item><key>bivouac:make</key><value>abc</value></item></tagSet>\
          <privateIpAddress>10.0.0.9</privateIpAddress>\
          <clientToken>00000000-0000-0000-0000-000000000007</clientToken></item>\
          </instancesSet></item></reservationSet></DescribeInstancesResponse>",
@@ -161,6 +167,13 @@ async fn instances_are_listed_by_the_tags_of_the_pool() {
     let listed = ec2.list().await.unwrap();
     assert_eq!(listed.len(), 2);
     assert_eq!(listed["i-2"].token, Some(Uuid::from_u128(7)));
+    let made = Made {
+        image: "ami-1".to_owned(),
+        kind: "t3.micro".to_owned(),
+        make: Some("abc".to_owned()),
+    };
+    assert_eq!(listed["i-2"].made, made);
+    assert_eq!(listed["i-1"].made, Made::default());
     assert_eq!(listed["i-2"].address, Some("10.0.0.9".parse().unwrap()));
     let seen = seen.lock().unwrap()[0].clone();
     assert_eq!(seen["Filter.1.Name"], "tag:bivouac:deployment");
@@ -177,6 +190,7 @@ async fn refusals_are_understood_by_their_codes() {
     .await;
     let error = ec2.launch(&order()).await.unwrap_err();
     assert!(matches!(error, CloudError::NoRoom { .. }), "{error:?}");
+    assert!(error.is_account_limit());
     let (ec2, _) = ec2_that_answers(
         400,
         "<Response><Errors><Error><Code>InvalidParameterValue</Code><Message>Value (x) for parameter \

@@ -12,12 +12,14 @@ use catalog::{Catalog, DatabaseSettings};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use kit::client::Client;
 use kit::pool::{Statistics, Table};
+use manager::blueprint::Make;
 use manager::bucket::{Bucket, BucketError};
-use manager::cloud::{Cloud, CloudError, Launched, Listed, Order};
+use manager::cloud::{Cloud, CloudError, Launched, Listed, Made, Order};
 use manager::nodes::Nodes;
 use manager::pool::InstanceState;
 use manager::settings::Settings;
 use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 use tokio::runtime::Runtime;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -26,6 +28,7 @@ use uuid::Uuid;
 pub(crate) const TOKEN: &str = "a-token-for-internal-use";
 pub(crate) const MANAGER_PASSWORD: &str = "correct horse";
 pub(crate) const DEPLOYMENT: &str = "elastic-cache";
+pub(crate) const BLUEPRINT: &str = "settings/instance/manager/cache.json";
 const DEADLINE: Duration = Duration::from_secs(60);
 
 /// A manager with its surroundings.
@@ -61,10 +64,12 @@ impl World {
         let node_port = free_port(network, 2);
         let address = SocketAddr::new(at(network, 1), port);
         let settings = settings(database, address, node_port);
+        let bucket = FakeBucket::default();
+        bucket.write(BLUEPRINT, &blueprint());
         Self {
             catalog: Catalog::connect(database, PASSWORD).unwrap(),
             cloud: FakeCloud::new(network, node_port),
-            bucket: FakeBucket::default(),
+            bucket,
             client: Client::new(),
             nodes: Nodes::new(settings.secrets.internal_token.clone()),
             address,
@@ -172,6 +177,30 @@ impl World {
         .await
     }
 
+    /// The deployer writes another blueprint of the pool.
+    pub(crate) fn edit(&self, change: impl FnOnce(&mut Value)) {
+        let mut value = self.bucket.json(BLUEPRINT).unwrap();
+        change(&mut value);
+        self.bucket.write(BLUEPRINT, &value);
+    }
+
+    /// What the manager last said in the bucket.
+    pub(crate) fn status(&self) -> Value {
+        self.bucket
+            .json("status/manager.json")
+            .unwrap_or(Value::Null)
+    }
+
+    /// Waits until the manager says that all of the blueprint is in effect.
+    pub(crate) async fn in_effect(&self) {
+        let text = self.bucket.json(BLUEPRINT).unwrap().to_string();
+        let hash = hex::encode(Sha256::digest(text));
+        until("the blueprint in effect", async || {
+            self.status()["blueprint"] == hash
+        })
+        .await;
+    }
+
     /// Waits until EC2 has so many instances that live.
     pub(crate) async fn instances(&self, count: usize) {
         until(&format!("{count} living instances"), async || {
@@ -237,14 +266,9 @@ fn settings(database: &DatabaseSettings, address: SocketAddr, node_port: u16) ->
         "front-end": {"port": 5000, "upload-limit": 26_214_400, "images-only": false},
         "manager": {"port": address.port()},
         "pool": {
-            "name": "cache", "service": "cache-node", "port": node_port, "image": "ami-1",
-            "type": "t3.micro", "instance-profile": "a-profile", "security-groups": ["sg-1"],
-            "subnets": [{"id": "subnet-a", "zone": "us-east-1a"},
-                        {"id": "subnet-b", "zone": "us-east-1b"}],
+            "name": "cache", "port": node_port, "blueprint": BLUEPRINT,
             "settings": "settings/pool/cache.json", "secrets": "secrets/pool/cache.json",
             "tags": {"bivouac:deployment": DEPLOYMENT, "bivouac:resource": "pool/cache"},
-            "size": {"min": 1, "max": 8, "start": 1}, "capacity": 67_108_864, "policy": "lru",
-            "mode": "manual", "grow-above": 0.6, "shrink-below": 0.2, "expand": 2.0, "shrink": 0.5
         },
         "secrets": {"database-password": PASSWORD, "manager-password": MANAGER_PASSWORD,
                     "internal-token": TOKEN, "session-key": "ab".repeat(32)},
@@ -253,6 +277,18 @@ fn settings(database: &DatabaseSettings, address: SocketAddr, node_port: u16) ->
         "settings-hash": "0123"
     });
     serde_json::from_value(value).unwrap()
+}
+
+/// What the deployer writes of the pool.
+fn blueprint() -> Value {
+    json!({
+        "image": "ami-1", "type": "t3.micro", "instance-profile": "a-profile",
+        "security-groups": ["sg-1"],
+        "subnets": [{"id": "subnet-a", "zone": "us-east-1a"},
+                    {"id": "subnet-b", "zone": "us-east-1b"}],
+        "size": {"min": 1, "max": 8, "start": 1}, "capacity": 67_108_864, "policy": "lru",
+        "mode": "manual", "grow-above": 0.6, "shrink-below": 0.2, "expand": 2.0, "shrink": 0.5
+    })
 }
 
 /// An EC2 whose instances are cache nodes in this process.
@@ -269,12 +305,14 @@ struct Ec2 {
     by_token: BTreeMap<Uuid, String>,
     refusals: Vec<CloudError>,
     lost_answers: usize,
+    limit: Option<usize>,
     subnets: Vec<String>,
 }
 
 struct FakeInstance {
     address: IpAddr,
     token: Uuid,
+    made: Made,
     state: InstanceState,
     node: Option<Runtime>,
 }
@@ -317,6 +355,11 @@ impl FakeCloud {
         self.lock().refusals = errors;
     }
 
+    /// The account may have so many instances from now on.
+    pub(crate) fn limit(&self, instances: usize) {
+        self.lock().limit = Some(instances);
+    }
+
     /// The answers of so many launches get lost; the instances run.
     pub(crate) fn lose_answers(&self, count: usize) {
         self.lock().lost_answers = count;
@@ -344,10 +387,11 @@ impl FakeCloud {
 
     /// An instance with our tags that nobody remembers.
     pub(crate) fn stray(&self) -> String {
-        self.create(Uuid::new_v4())
+        let value = serde_json::from_value(blueprint()).unwrap();
+        self.create(Uuid::new_v4(), &value)
     }
 
-    fn create(&self, token: Uuid) -> String {
+    fn create(&self, token: Uuid, make: &Make) -> String {
         let mut ec2 = self.lock();
         let id = format!("i-{:08x}", ec2.instances.len() + 1);
         let host = 10 + u8::try_from(ec2.instances.len()).unwrap();
@@ -357,6 +401,11 @@ impl FakeCloud {
         let instance = FakeInstance {
             address,
             token,
+            made: Made {
+                image: make.image.clone(),
+                kind: make.kind.clone(),
+                make: Some(make.hash()),
+            },
             state: InstanceState::Running,
             node: Some(node),
         };
@@ -381,9 +430,20 @@ impl Cloud for FakeCloud {
             if !ec2.refusals.is_empty() {
                 return Err(ec2.refusals.remove(0));
             }
-            ec2.by_token.get(&order.token).cloned()
+            let known = ec2.by_token.get(&order.token).cloned();
+            let is_full = |limit| {
+                let running = |i: &&FakeInstance| i.state == InstanceState::Running;
+                ec2.instances.values().filter(running).count() >= limit
+            };
+            if known.is_none() && ec2.limit.is_some_and(is_full) {
+                return Err(CloudError::NoRoom {
+                    code: "VcpuLimitExceeded".to_owned(),
+                    message: "the account is full".to_owned(),
+                });
+            }
+            known
         };
-        let id = known.unwrap_or_else(|| self.create(order.token));
+        let id = known.unwrap_or_else(|| self.create(order.token, &order.make));
         let mut ec2 = self.lock();
         if ec2.lost_answers > 0 {
             ec2.lost_answers -= 1;
@@ -423,6 +483,7 @@ impl Cloud for FakeCloud {
                 state: instance.state,
                 address: Some(instance.address),
                 token: Some(instance.token),
+                made: instance.made.clone(),
             };
             (id.clone(), listed)
         });
@@ -479,6 +540,13 @@ impl FakeBucket {
         serde_json::from_slice(objects.objects.get(key)?).ok()
     }
 
+    pub(crate) fn write(&self, key: &str, value: &Value) {
+        let mut objects = self.0.lock().unwrap();
+        objects
+            .objects
+            .insert(key.to_owned(), value.to_string().into_bytes());
+    }
+
     /// Every call fails from now on, or works again.
     pub(crate) fn fail(&self, is_gone: bool) {
         self.0.lock().unwrap().is_gone = is_gone;
@@ -504,6 +572,10 @@ impl Bucket for FakeBucket {
         let mut objects = self.objects("delete from")?;
         objects.objects.retain(|key, _| !keys.contains(key));
         Ok(())
+    }
+
+    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, BucketError> {
+        Ok(self.objects("read from")?.objects.get(key).cloned())
     }
 
     async fn put(&self, key: &str, content: Vec<u8>) -> Result<(), BucketError> {

@@ -5,8 +5,9 @@ use crate::blueprint::Instance;
 use crate::inventory::{FoundInstance, InstanceState};
 use crate::names::{Kind, ResourceName};
 use crate::plan::desired::{needed_programs, programs_hash};
+use crate::plan::edits::{change, plain};
 use crate::plan::steps::label;
-use crate::plan::{Action, Program, Situation, Verb};
+use crate::plan::{Action, Change, Program, Situation, Verb};
 
 impl Draft<'_> {
     pub(in crate::plan) fn programs(&mut self) {
@@ -75,19 +76,10 @@ impl Draft<'_> {
             let mut living = living.into_iter();
             match living.next() {
                 None => self.launch(name, instance, programs, "is new"),
-                Some(found) if found.machine != instance.machine => {
-                    self.replace(
-                        name,
-                        instance,
-                        found,
-                        programs,
-                        &format!("was a {}", found.machine),
-                    );
+                Some(found) if self.is_outdated(instance, found, &programs) => {
+                    self.replace(name, instance, found, programs);
                 }
-                Some(found) if found.programs.as_ref() != Some(&programs) => {
-                    self.replace(name, instance, found, programs, "its programs have changed");
-                }
-                Some(found) => self.keep(name, found),
+                Some(found) => self.keep(name, instance, found),
             }
             for double in living {
                 let action = Action::TerminateInstance {
@@ -105,8 +97,73 @@ impl Draft<'_> {
         }
     }
 
-    fn keep(&mut self, name: &ResourceName, found: &FoundInstance) {
+    /// What a running instance cannot change.
+    fn why_replaced(
+        &self,
+        wanted: &Instance,
+        found: &FoundInstance,
+        programs: &String,
+    ) -> Vec<Change> {
+        let mut why = Vec::new();
+        if found.machine != wanted.machine {
+            why.push(change("type", &found.machine, &wanted.machine, ""));
+        }
+        if found.programs.as_ref() != Some(programs) {
+            why.push(plain("its programs were built anew", ""));
+        }
+        if let Some(base) = &found.base
+            && base != wanted.base.as_str()
+        {
+            why.push(change("base", base, wanted.base.as_str(), ""));
+        }
+        if let (Some(has), Some(wants)) = (&found.profile, self.role_names.get(&wanted.role))
+            && has != wants
+        {
+            why.push(change("role", has, wants, ""));
+        }
+        why
+    }
+
+    fn is_outdated(&self, wanted: &Instance, found: &FoundInstance, programs: &String) -> bool {
+        !self.why_replaced(wanted, found, programs).is_empty()
+    }
+
+    /// The group of an instance is changed while it runs.
+    fn regroup(&mut self, name: &ResourceName, wanted: &Instance, found: &FoundInstance) {
+        let group = self.known.security_groups.get(&wanted.security_group);
+        let has = found.groups.iter().collect::<Vec<_>>();
+        if has.is_empty() || has == group.as_slice() {
+            return;
+        }
+        let known = &self.known.security_groups;
+        let named = |id: &String| known.iter().find(|(_, known)| *known == id).map(|(n, _)| n);
+        let from: Vec<&str> = has
+            .into_iter()
+            .map(|id| named(id).map_or(id.as_str(), ResourceName::as_str))
+            .collect();
+        let to = wanted.security_group.as_str();
+        let changes = vec![change(
+            "security-group",
+            from.join(", "),
+            to,
+            "at once, nothing restarts",
+        )];
+        let action = Action::ChangeGroup {
+            resource: name.clone(),
+            id: found.id.clone(),
+        };
+        let resource = group_of(name);
+        let group = label(Kind::SecurityGroup, &wanted.security_group);
+        let after = [group.clone(), format!("{group} rules")];
+        let detail = "in place".to_owned();
+        self.steps
+            .add(&resource, Verb::Change, detail, action, &after);
+        self.steps.because(changes);
+    }
+
+    fn keep(&mut self, name: &ResourceName, wanted: &Instance, found: &FoundInstance) {
         self.known.instances.insert(name.clone(), found.id.clone());
+        self.regroup(name, wanted, found);
         if matches!(
             found.state,
             InstanceState::Stopped | InstanceState::Stopping
@@ -133,19 +190,17 @@ impl Draft<'_> {
         wanted: &Instance,
         found: &FoundInstance,
         programs: String,
-        why: &str,
     ) {
+        let mut changes = self.why_replaced(wanted, found, &programs);
+        let means = "its addresses change, and nothing answers for a minute or two";
+        changes.push(plain("photos and settings stay", means));
         let action = Action::TerminateInstance {
             id: found.id.clone(),
         };
         let resource = label(Kind::Instance, name);
-        self.steps.add(
-            &resource,
-            Verb::Remove,
-            format!("{}, to replace it: {why}", found.id),
-            action,
-            &[],
-        );
+        let detail = format!("{}, to replace it", found.id);
+        self.steps.add(&resource, Verb::Remove, detail, action, &[]);
+        self.steps.because(changes);
         self.launch(name, wanted, programs, "in its place");
     }
 
@@ -168,6 +223,11 @@ impl Draft<'_> {
         self.steps
             .add(&resource, Verb::Create, detail, action, &after);
     }
+}
+
+/// The label of the step that changes the group of an instance, which leaves all else as it is.
+pub(super) fn group_of(instance: &ResourceName) -> String {
+    format!("{} group", label(Kind::Instance, instance))
 }
 
 /// The programs that an instance runs: its services, and `boot` which starts them.

@@ -1,17 +1,19 @@
-//! Databases, images, and the secrets and settings that are written into the home bucket.
+//! Databases, images, and the secrets that are written into the home bucket.
 
 use std::collections::BTreeSet;
 
 use super::Draft;
-use crate::blueprint::{Instance, Service};
+use crate::blueprint::Database;
+use crate::inventory::FoundDatabase;
 use crate::names::{Kind, ResourceName};
-use crate::plan::desired::image_inputs;
+use crate::plan::desired::{image_inputs, programs_hash, recipe_hash};
+use crate::plan::edits::{self, plain};
 use crate::plan::steps::label;
-use crate::plan::{Action, Verb};
-use crate::settings::{Sources, secrets_key, settings_key};
+use crate::plan::{Action, Change, Verb};
+use crate::settings::secrets_key;
 
 /// The label of the step that writes the secrets.
-const SECRETS: &str = "secrets";
+pub(super) const SECRETS: &str = "secrets";
 
 impl Draft<'_> {
     pub(in crate::plan) fn secrets(&mut self) {
@@ -70,35 +72,46 @@ impl Draft<'_> {
                 );
                 continue;
             };
-            if found.state == "deleting" {
-                self.steps
-                    .refuse(resource, "is being deleted; try again when it is gone");
-            } else if found.class != database.class || found.storage_gib != database.storage_gib {
-                let reason = format!(
-                    "is a {} with {} GiB and cannot be changed to a {} with {} GiB in place; \
-                     take the deployment down first, or set the blueprint back",
-                    found.class, found.storage_gib, database.class, database.storage_gib,
-                );
-                self.steps.refuse(resource, reason);
-            } else if found.state == "available" {
-                self.steps.settled += 1;
-            } else {
-                let action = Action::AwaitDatabase {
-                    resource: name.clone(),
-                    id: found.id.clone(),
-                };
-                self.steps.add(
-                    &resource,
-                    Verb::Await,
-                    format!("it is {}", found.state),
-                    action,
-                    &[],
-                );
-            }
+            self.found_database(name, database, found);
         }
-        for found in &self.at.inventory.databases {
-            let wanted = self.at.blueprint.databases.contains_key(&found.resource);
-            self.refuse_orphan(wanted, Kind::Database, &found.resource);
+    }
+
+    fn found_database(&mut self, name: &ResourceName, wanted: &Database, found: &FoundDatabase) {
+        let resource = label(Kind::Database, name);
+        if found.state == "deleting" {
+            let why = "is being deleted; try again when it is gone";
+            return self.steps.refuse(resource, why);
+        }
+        let mut changes = match edits::database_changes(found, wanted) {
+            Ok(changes) => changes,
+            Err(why) => return self.steps.refuse(resource, why),
+        };
+        let group = self.known.security_groups.get(&wanted.security_group);
+        if !found.groups.is_empty() && found.groups.iter().ne(group) {
+            let to = wanted.security_group.as_str();
+            changes.push(plain(format!("security-group: {to}"), "at once"));
+        }
+        let id = found.id.clone();
+        if changes.is_empty() && found.is_available() {
+            self.steps.settled += 1;
+        } else if changes.is_empty() || edits::is_being_changed(found, wanted) {
+            let detail = format!("it is {}", found.state);
+            let action = Action::AwaitDatabase {
+                resource: name.clone(),
+                id,
+            };
+            self.steps.add(&resource, Verb::Await, detail, action, &[]);
+        } else {
+            let action = Action::ChangeDatabase {
+                resource: name.clone(),
+                id,
+            };
+            let group = label(Kind::SecurityGroup, &wanted.security_group);
+            let after = [group.clone(), format!("{group} rules")];
+            let detail = "in place".to_owned();
+            self.steps
+                .add(&resource, Verb::Change, detail, action, &after);
+            self.steps.because(changes);
         }
     }
 
@@ -180,81 +193,19 @@ impl Draft<'_> {
         };
         self.steps
             .add(&resource, Verb::Create, detail, action, &after);
+        self.steps.because(self.why_baked(name));
     }
 
-    pub(in crate::plan) fn settings(&mut self) {
-        for (name, instance) in &self.at.blueprint.instances {
-            let pools: Vec<ResourceName> = if instance.services.contains(&Service::Manager) {
-                self.at.blueprint.pools.keys().cloned().collect()
-            } else {
-                Vec::new()
-            };
-            if self.settings_are_published(name, &pools) {
-                self.steps.settled += 1;
-                continue;
-            }
-            let after = self.what_settings_need(name, instance);
-            let action = Action::PublishSettings {
-                instance: name.clone(),
-                pools,
-            };
-            let resource = format!("{} settings", label(Kind::Instance, name));
-            self.steps.add(
-                &resource,
-                Verb::Write,
-                "into the bucket".to_owned(),
-                action,
-                &after,
-            );
-        }
-    }
-
-    fn what_settings_need(&self, name: &ResourceName, instance: &Instance) -> Vec<String> {
-        let mut after = vec![
-            label(Kind::Instance, name),
-            label(Kind::Role, &instance.role),
-            SECRETS.to_owned(),
-        ];
-        after.extend(
-            self.at
-                .blueprint
-                .databases
-                .keys()
-                .map(|n| label(Kind::Database, n)),
-        );
-        for pool in self.at.blueprint.pools.values() {
-            after.push(label(Kind::Image, &pool.image));
-            after.push(label(Kind::SecurityGroup, &pool.security_group));
-            after.push(label(Kind::Role, &pool.role));
-        }
-        after
-    }
-
-    fn settings_are_published(&self, name: &ResourceName, pools: &[ResourceName]) -> bool {
-        if self.steps.touches(&label(Kind::Instance, name)) {
-            return false;
-        }
-        let sources = Sources {
-            scope: self.at.scope,
-            blueprint: self.at.blueprint,
-            ground: self.at.ground,
-            known: &self.known,
-            database_ca: self.at.database_ca,
-        };
-        let stored = self.stored(&settings_key(Kind::Instance, name))
-            && pools
-                .iter()
-                .all(|pool| self.stored(&settings_key(Kind::Pool, pool)));
-        let found = self.known.instances.get(name);
-        let tagged = self
-            .at
-            .inventory
-            .instances
-            .iter()
-            .find(|i| Some(&i.id) == found)
-            .and_then(|i| i.settings.as_ref());
-        let hash = sources.hash(name, pools).ok();
-        stored && hash.is_some() && tagged == hash.as_ref()
+    /// Beside an image of other inputs.
+    fn why_baked(&self, name: &ResourceName) -> Vec<Change> {
+        let image = &self.at.blueprint.images[name];
+        let programs = image.recipe.programs.iter().map(String::as_str);
+        let programs = programs_hash(programs, self.at.programs);
+        let mut found = self.at.inventory.images.iter();
+        found
+            .rfind(|i| &i.resource == name && i.state == "available")
+            .map(|i| edits::image_changes(i, image, &programs, &recipe_hash(image)))
+            .unwrap_or_default()
     }
 
     /// Images of earlier inputs go once the new settings are out.
@@ -270,13 +221,7 @@ impl Draft<'_> {
                     .image_name(name, &image_inputs(image, self.at.programs))
             })
             .collect();
-        let published: Vec<String> = self
-            .at
-            .blueprint
-            .instances
-            .keys()
-            .map(|n| format!("{} settings", label(Kind::Instance, n)))
-            .collect();
+        let published = self.published();
         for found in self
             .at
             .inventory

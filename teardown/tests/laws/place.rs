@@ -1,9 +1,6 @@
-//! The laws of a deployment, over every blueprint, on paper machines: *settled*: carried out and
-//! planned again, the plan is empty; *clean*: torn down, the account is empty; *cut off*: both hold
-//! when carrying out ended after any step.
+//! An account of its own for each test, with a blueprint, and what is done with it.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
+use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,8 +11,7 @@ use deployer_aws::progress::Progress;
 use deployer_aws::{Account, AwsError, Pace, Target, TargetKind, read, stored};
 use deployer_core::blueprint::{Blueprint, Files, read as read_blueprint};
 use deployer_core::destroy::Removal;
-use deployer_core::known::Known;
-use deployer_core::names::Scope;
+use deployer_core::names::{ResourceId, Scope};
 use deployer_core::plan::{Action, Plan, Program, Programs, Situation, plan};
 use deployer_core::settings::home_bucket;
 use localcloud::{Options, Running};
@@ -32,7 +28,7 @@ impl Files for Folder {
     }
 }
 
-fn blueprints() -> Vec<Blueprint> {
+pub(crate) fn blueprints() -> Vec<Blueprint> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../blueprints");
     let files: Vec<PathBuf> = std::fs::read_dir(&folder)
         .unwrap()
@@ -55,16 +51,17 @@ fn blueprints() -> Vec<Blueprint> {
 }
 
 /// An account of its own, in this process; databases are real, machines are paper.
-struct Place {
-    account: Account,
-    blueprint: Blueprint,
+pub(crate) struct Place {
+    pub(crate) account: Account,
+    pub(crate) blueprint: Blueprint,
     programs: Programs,
-    cloud: Running,
+    pub(crate) remove: BTreeSet<ResourceId>,
+    pub(crate) cloud: Running,
     folder: TempDir,
 }
 
 impl Place {
-    async fn new(blueprint: &Blueprint) -> Place {
+    pub(crate) async fn new(blueprint: &Blueprint) -> Place {
         let folder = tempfile::Builder::new()
             .prefix("bivouac-laws-")
             .tempdir_in("/var/tmp")
@@ -97,32 +94,29 @@ impl Place {
             account,
             blueprint: blueprint.clone(),
             programs,
+            remove: BTreeSet::new(),
             cloud,
             folder,
         }
     }
 
-    fn scope(&self) -> Scope {
+    pub(crate) fn scope(&self) -> Scope {
         self.account.scope(self.blueprint.name.clone())
     }
 
     /// A plan made from what is there now, and a site to carry it out on.
-    async fn plan(&self, dice: &str) -> (Plan, Site) {
+    pub(crate) async fn plan(&self, dice: &str) -> (Plan, Site) {
         let scope = self.scope();
-        let inventory = read::inventory(&self.account, &scope).await.unwrap();
-        let ground = read::ground(&self.account, &self.blueprint).await.unwrap();
-        let known = Known::from_inventory(&inventory);
-        let keys = match home_bucket(&self.blueprint, &known) {
-            Ok(bucket) => stored::keys(&self.account, bucket, "").await.unwrap(),
-            Err(_) => Vec::new(),
-        };
+        let survey = read::survey(&self.account, &scope, &self.blueprint);
+        let survey = survey.await.unwrap();
         let plan = plan(&Situation {
             scope: &scope,
             blueprint: &self.blueprint,
-            inventory: &inventory,
-            ground: &ground,
+            inventory: &survey.inventory,
+            ground: &survey.ground,
             programs: &self.programs,
-            stored: &keys,
+            stored: &survey.stored,
+            remove: &self.remove,
             database_ca: &self.account.target.database_ca,
             dice,
         });
@@ -132,7 +126,7 @@ impl Place {
             self.account.clone(),
             scope,
             self.blueprint.clone(),
-            ground,
+            survey.ground,
             folder,
             self.programs.clone(),
             known,
@@ -141,7 +135,7 @@ impl Place {
     }
 
     /// Carries out the first steps of a plan.
-    async fn carry_out(&self, steps: usize, dice: &str) {
+    pub(crate) async fn carry_out(&self, steps: usize, dice: &str) {
         let (plan, site) = self.plan(dice).await;
         for step in plan.steps.iter().take(steps) {
             self.stand_in_for_the_builder(&site, &step.action).await;
@@ -167,13 +161,13 @@ impl Place {
         }
     }
 
-    async fn settled(&self) {
+    pub(crate) async fn settled(&self) {
         let (plan, _) = self.plan("zzzz").await;
         assert!(plan.is_empty(), "{:#?}", plan.steps);
     }
 
     /// Tears down, and looks into the account by other means whether nothing is left.
-    async fn clean(self) {
+    pub(crate) async fn clean(self) {
         let (_told, stop) = watch::channel(false);
         let verdict = tear_down(&self.account, &self.scope(), Duration::ZERO, stop, &Silent).await;
         assert!(matches!(verdict, Verdict::Zero), "{verdict:?}");
@@ -223,7 +217,7 @@ fn localcloud_program() -> PathBuf {
     program
 }
 
-struct Silent;
+pub(crate) struct Silent;
 
 impl Observer for Silent {
     fn planned(&self, _: &[Removal]) {}
@@ -233,82 +227,4 @@ impl Observer for Silent {
     }
     fn ended(&self, _: usize, _: &Result<(), AwsError>) {}
     fn scanning(&self, _: u32, _: Duration) {}
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn settled_and_clean() {
-    for blueprint in blueprints() {
-        let place = Place::new(&blueprint).await;
-        place.carry_out(usize::MAX, "ab12").await;
-        place.settled().await;
-        place.clean().await;
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn cut_off_after_any_step_it_is_clean() {
-    for blueprint in blueprints() {
-        for steps in 0..step_count(&blueprint).await {
-            let place = Place::new(&blueprint).await;
-            place.carry_out(steps, "ab12").await;
-            place.clean().await;
-        }
-    }
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn cut_off_after_any_step_it_is_finished_by_the_next() {
-    for blueprint in blueprints() {
-        for steps in 1..step_count(&blueprint).await {
-            let place = Place::new(&blueprint).await;
-            place.carry_out(steps, "ab12").await;
-            place.carry_out(usize::MAX, "cd34").await;
-            place.settled().await;
-            place.clean().await;
-        }
-    }
-}
-
-async fn step_count(blueprint: &Blueprint) -> usize {
-    let place = Place::new(blueprint).await;
-    let count = place.plan("ab12").await.0.steps.len();
-    place.clean().await;
-    count
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn what_is_not_ours_is_not_touched() {
-    let blueprint = blueprints().remove(0);
-    let place = Place::new(&blueprint).await;
-    let account = place.account.clone();
-    let neighbour = Scope {
-        deployment: "neighbour".parse().unwrap(),
-        ..place.scope()
-    };
-    place.carry_out(usize::MAX, "ab12").await;
-    let before = read::inventory(&account, &place.scope())
-        .await
-        .unwrap()
-        .listed();
-    let (_told, stop) = watch::channel(false);
-    let verdict = tear_down(&account, &neighbour, Duration::ZERO, stop, &Silent).await;
-    assert!(matches!(verdict, Verdict::Zero), "{verdict:?}");
-    assert_eq!(
-        read::inventory(&account, &place.scope())
-            .await
-            .unwrap()
-            .listed(),
-        before
-    );
-    place.clean().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn a_listing_that_fails_is_not_an_empty_one() {
-    let place = Place::new(&blueprints().remove(0)).await;
-    let (account, scope) = (place.account.clone(), place.scope());
-    place.cloud.shutdown().await;
-    let (_told, stop) = watch::channel(false);
-    let verdict = tear_down(&account, &scope, Duration::ZERO, stop, &Silent).await;
-    assert!(matches!(verdict, Verdict::CannotProve(_)), "{verdict:?}");
 }
