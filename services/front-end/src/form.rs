@@ -63,7 +63,9 @@ pub enum FormError {
     #[error("the file is larger than {0} bytes ({limit} MiB), the most that is taken here; send a smaller one", limit = .0 / (1024 * 1024))]
     TooLarge(u64),
     /// The spool failed.
-    #[error("keeping the upload: the disk did not take it")]
+    #[error(
+        "the upload could not be kept on the disk, which may be full; whoever deployed this has to make room"
+    )]
     Spool(#[source] io::Error),
 }
 

@@ -227,15 +227,17 @@ impl Site {
             }
             answer => answer?,
         };
-        let state = answer
-            .images()
-            .first()
+        let image = answer.images().first();
+        let state = image
             .and_then(|i| i.state())
             .map_or("not seen yet", |s| s.as_str());
+        let reason = image
+            .and_then(|i| i.state_reason()?.message())
+            .map_or(String::new(), |reason| format!(": {reason}"));
         Ok(match state {
             "available" => Look::There(()),
             "failed" | "error" | "invalid" | "deregistered" => {
-                Look::Never(format!("it is {state}"))
+                Look::Never(format!("it is {state}{reason}"))
             }
             state => Look::NotYet(format!("image {state}")),
         })
