@@ -3,6 +3,7 @@
 mod conditions;
 mod documents;
 mod model;
+mod rows;
 
 use serde_json::{Value, json};
 
