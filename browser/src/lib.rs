@@ -20,6 +20,8 @@ use driver::Driver;
 
 /// How long a page may take to become what a test waits for.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// Chromium drops what is pressed before a page is painted for the first time.
+const PAINTED: &str = "performance.getEntriesByType('paint').length > 0";
 /// The name under which WebDriver hands out elements (section 12.1).
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
@@ -74,6 +76,7 @@ impl Browser {
     /// Goes to an address and waits until it is loaded.
     pub async fn open(&self, address: &str) {
         self.driver.post("url", &json!({ "url": address })).await;
+        self.until(PAINTED).await;
     }
 
     /// The address that is shown.
@@ -151,6 +154,7 @@ impl Browser {
 
     /// Presses and lets go of keys, one after the other, wherever the focus is.
     pub async fn press(&self, keys: &[&str]) {
+        self.until(PAINTED).await;
         let strokes = keys
             .iter()
             .flat_map(|key| ["keyDown", "keyUp"].map(|kind| json!({ "type": kind, "value": key })));
