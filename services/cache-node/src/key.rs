@@ -11,10 +11,14 @@ const LONGEST: usize = 255;
 /// A key that is written plainly is not copied. `None` unless it is 1 to 255 bytes without U+0000.
 #[must_use]
 pub fn decode(written: &str) -> Option<Cow<'_, str>> {
-    if !has_whole_escapes(written.as_bytes()) {
-        return None;
-    }
-    let key = percent_decode_str(written).decode_utf8().ok()?;
+    let key = if written.contains('%') {
+        if !has_whole_escapes(written.as_bytes()) {
+            return None;
+        }
+        percent_decode_str(written).decode_utf8().ok()?
+    } else {
+        Cow::Borrowed(written)
+    };
     let allowed = (1..=LONGEST).contains(&key.len()) && !key.contains('\0');
     allowed.then_some(key)
 }

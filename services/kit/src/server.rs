@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use http::{Request, Response};
 use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
@@ -173,10 +173,7 @@ impl Server {
 
 fn builder(limits: &Limits) -> http1::Builder {
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new())
-        .header_read_timeout(limits.head)
-        .half_close(true)
-        .max_buf_size(limits.head_bytes);
+    http.half_close(true).max_buf_size(limits.head_bytes);
     // For its own number hyper has room on the stack; for any other it allocates at each request.
     if limits.headers != HYPERS_HEADERS {
         http.max_headers(limits.headers);
@@ -292,8 +289,7 @@ where
 
     /// The connection's bytes, within the limits.
     fn limited(&self, stream: TcpStream, pulse: &Arc<Pulse>) -> Refusing<Stall> {
-        let Limits { stall, pace, .. } = self.limits;
-        let stream = Stall::new(stream, pulse.clone(), stall, pace);
+        let stream = Stall::new(stream, pulse.clone(), &self.limits);
         Refusing::new(stream, pulse.clone(), self.limits)
     }
 

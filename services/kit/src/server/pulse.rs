@@ -11,6 +11,7 @@ use tokio::time::Instant;
 #[derive(Debug)]
 pub(crate) struct Pulse {
     busy: AtomicBool,
+    requests: AtomicU64,
     answered: AtomicBool,
     begun: Instant,
     /// Milliseconds after `begun`.
@@ -23,6 +24,7 @@ impl Pulse {
     pub(super) fn new() -> Arc<Self> {
         Arc::new(Self {
             busy: AtomicBool::new(false),
+            requests: AtomicU64::new(0),
             answered: AtomicBool::new(true),
             begun: Instant::now(),
             moved: AtomicU64::new(0),
@@ -34,6 +36,7 @@ impl Pulse {
     /// A request has come; it is in work until what is returned is dropped.
     pub(super) fn begin(self: &Arc<Self>) -> Busy {
         self.busy.store(true, Ordering::Relaxed);
+        self.requests.fetch_add(1, Ordering::Relaxed);
         self.answered.store(false, Ordering::Relaxed);
         Busy(Arc::clone(self))
     }
@@ -41,6 +44,11 @@ impl Pulse {
     /// Whether a request is in work: from its head until its answer is in the connection's buffer.
     pub(super) fn is_busy(&self) -> bool {
         self.busy.load(Ordering::Relaxed)
+    }
+
+    /// How many requests have come.
+    pub(super) fn requests(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
     }
 
     /// Everything that was to be written is written.

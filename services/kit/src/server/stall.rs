@@ -1,4 +1,4 @@
-//! A connection that ends when nothing moves on it, or next to nothing.
+//! A connection that ends when nothing moves on it, or next to nothing, and when no request comes.
 
 use std::io;
 use std::pin::Pin;
@@ -10,15 +10,20 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 
+use super::Limits;
 use super::pulse::Pulse;
 
 /// A stream whose reads and writes fail once they have, while a request is in work, not moved `pace`
-/// bytes for `limit`. The timer is set anew only when it fires, not for each byte.
+/// bytes for `limit`, or once no head was whole for the time that a head may take. hyper could watch
+/// over the heads too, with a new timer for each; this one is set anew only when it fires.
 pub(super) struct Stall {
     stream: TcpStream,
     pulse: Arc<Pulse>,
     limit: Duration,
     pace: usize,
+    head: Duration,
+    /// Since when all requests are answered, and how many had come by then.
+    idle: (Instant, u64),
     /// When the pace was last kept, and how many bytes have moved since.
     moved: Instant,
     bytes: usize,
@@ -26,29 +31,48 @@ pub(super) struct Stall {
 }
 
 impl Stall {
-    pub(super) fn new(stream: TcpStream, pulse: Arc<Pulse>, limit: Duration, pace: usize) -> Self {
+    pub(super) fn new(stream: TcpStream, pulse: Arc<Pulse>, limits: &Limits) -> Self {
         let moved = Instant::now();
+        let Limits {
+            head, stall, pace, ..
+        } = *limits;
         Self {
             stream,
             pulse,
-            limit,
+            limit: stall,
             pace,
+            head,
+            idle: (moved, 0),
             moved,
             bytes: 0,
-            timer: Box::pin(tokio::time::sleep_until(moved + limit)),
+            timer: Box::pin(tokio::time::sleep_until(moved + head)),
         }
     }
 
     /// Called when the stream has nothing for us: ready when that has been so for too long.
     fn poll_stalled(&mut self, context: &mut Context<'_>) -> Poll<io::Error> {
         loop {
+            let deadline = self.deadline();
+            if deadline < self.timer.deadline() {
+                self.timer.as_mut().reset(deadline);
+            }
             ready!(self.timer.as_mut().poll(context));
-            let deadline = self.moved + self.limit;
             if deadline <= Instant::now() {
                 return Poll::Ready(io::ErrorKind::TimedOut.into());
             }
             self.timer.as_mut().reset(deadline);
         }
+    }
+
+    fn deadline(&mut self) -> Instant {
+        if !self.pulse.is_answered() {
+            return self.moved + self.limit;
+        }
+        let requests = self.pulse.requests();
+        if self.idle.1 != requests {
+            self.idle = (Instant::now(), requests);
+        }
+        self.idle.0 + self.head
     }
 
     /// `bytes` have moved, or else there is nothing for us.

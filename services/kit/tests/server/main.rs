@@ -258,6 +258,8 @@ async fn slow_heads_and_stalled_bodies_are_cut_off() {
     for sent in [
         "",
         "GET / HTTP/1.1\r\n",
+        "GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n",
+        "GET /healthz HTTP/1.1\r\nhost: x\r\n\r\nGET / HTTP/1.1\r\n",
         "POST /small HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\nhalf",
     ] {
         let mut stream = running.connect().await;
