@@ -82,6 +82,7 @@ async fn next(
 ) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
     let accepted = async {
         let slot = Arc::clone(slots).acquire_owned().await.ok()?;
+        let mut told = false;
         loop {
             match listener.accept().await {
                 Ok((stream, peer)) => {
@@ -92,7 +93,9 @@ async fn next(
                 }
                 Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
                 Err(error) => {
-                    tracing::warn!(%error, "cannot accept a connection");
+                    if !std::mem::replace(&mut told, true) {
+                        tracing::warn!(%error, "cannot accept connections; trying again");
+                    }
                     tokio::time::sleep(ACCEPT_PAUSE).await;
                 }
             }
