@@ -149,6 +149,10 @@ impl Site {
                 };
                 removed.map(|()| None)
             }
+            Action::CloseSecurityGroup { id } => {
+                self.await_left(id, progress).await?;
+                crate::remove::rules(&self.account, id).await.map(|()| None)
+            }
             Action::RemoveSecurityGroup { id } => {
                 crate::remove::security_group(&self.account, id, progress)
                     .await

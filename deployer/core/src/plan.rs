@@ -216,6 +216,11 @@ pub enum Action {
         /// Whether it is emptied first. Else it is refused if something has got into it.
         with_contents: bool,
     },
+    /// Take all rules of a security group away, once no instance is in it.
+    CloseSecurityGroup {
+        /// Its id.
+        id: String,
+    },
     /// Delete a security group that has no rules, once nothing is in it.
     RemoveSecurityGroup {
         /// Its id.

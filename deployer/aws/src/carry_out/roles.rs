@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use aws_sdk_iam::types::Tag;
-use deployer_core::inventory::FoundInstance;
+use deployer_core::inventory::{FoundInstance, InstanceState};
 use deployer_core::names::{Kind, ResourceName};
 
 use super::{POLICY_NAME, Site};
@@ -45,21 +45,35 @@ impl Site {
         name: &str,
         progress: &Progress,
     ) -> Result<(), AwsError> {
+        let uses = |i: &FoundInstance| i.profile.as_deref() == Some(name);
+        self.await_none(&format!("role {name}"), uses, progress)
+            .await
+    }
+
+    /// Waits until no instance is in the security group any more: without its rules nobody would
+    /// reach it.
+    pub(super) async fn await_left(&self, id: &str, progress: &Progress) -> Result<(), AwsError> {
+        let is_in = |i: &FoundInstance| {
+            i.state != InstanceState::ShuttingDown && i.groups.iter().any(|group| group == id)
+        };
+        self.await_none(&format!("security group {id}"), is_in, progress)
+            .await
+    }
+
+    async fn await_none(
+        &self,
+        what: &str,
+        uses: impl Fn(&FoundInstance) -> bool,
+        progress: &Progress,
+    ) -> Result<(), AwsError> {
         let poll = self.account.target.pace.poll;
-        until(
-            &format!("role {name}"),
-            poll,
-            DEADLINE,
-            progress,
-            async || {
-                let instances = crate::read::instances(&self.account, &self.scope).await?;
-                let uses = |i: &&FoundInstance| i.profile.as_deref() == Some(name);
-                Ok(match instances.iter().filter(uses).count() {
-                    0 => Look::There(()),
-                    left => Look::NotYet(format!("{left} instances still have it")),
-                })
-            },
-        )
+        until(what, poll, DEADLINE, progress, async || {
+            let instances = crate::read::instances(&self.account, &self.scope).await?;
+            Ok(match instances.iter().filter(|i| uses(i)).count() {
+                0 => Look::There(()),
+                left => Look::NotYet(format!("in use by {left} of our instances")),
+            })
+        })
         .await
     }
 

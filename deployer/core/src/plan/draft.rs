@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::blueprint::Role;
-use crate::inventory::{FoundRole, Profile, Rule};
+use crate::inventory::{FoundRole, Profile, Rule, RuleSource};
 use crate::known::Known;
 use crate::names::{Kind, ResourceName};
 use crate::plan::desired::desired_rules;
@@ -140,17 +140,12 @@ impl<'a> Draft<'a> {
             let wanted = desired_rules(group, self.at.ground);
             self.rules_of(name, &wanted, &every_group);
         }
-        // Rules hold the groups that they name: those of a group that goes have to go before any.
-        for found in &self.at.inventory.security_groups {
-            if !self
-                .at
-                .blueprint
-                .security_groups
-                .contains_key(&found.resource)
-            {
-                self.rules_of(&found.resource, &[], &[]);
-            }
-        }
+    }
+
+    /// Whether a rule lets a group in that the blueprint leaves out.
+    fn is_from_lone_group(&self, rule: &Rule) -> bool {
+        let groups = &self.at.blueprint.security_groups;
+        matches!(&rule.from, RuleSource::Group(name) if !groups.contains_key(name))
     }
 
     fn rules_of(&mut self, name: &ResourceName, wanted: &[Rule], after: &[String]) {
@@ -160,7 +155,9 @@ impl<'a> Draft<'a> {
         let missing = |from: &[Rule], of: &[Rule]| -> Vec<Rule> {
             of.iter().filter(|r| !from.contains(r)).cloned().collect()
         };
-        let (add, remove) = (missing(present, wanted), missing(wanted, present));
+        let (add, mut remove) = (missing(present, wanted), missing(wanted, present));
+        // Whoever is in a group that goes is let in until it is in another one.
+        remove.retain(|rule| !self.is_from_lone_group(rule));
         if add.is_empty() && remove.is_empty() {
             self.steps.settled += usize::from(found.is_some());
             return;

@@ -1,9 +1,10 @@
 //! What exists and is not in the blueprint any more. What holds nothing is taken away; what holds
 //! data only if it is named.
 
-use super::Draft;
 use super::machines::group_of;
+use super::{Draft, describe_rules};
 use crate::blueprint::Role;
+use crate::inventory::Rule;
 use crate::names::{Kind, ResourceId, ResourceName};
 use crate::plan::steps::label;
 use crate::plan::{Action, Verb};
@@ -138,27 +139,52 @@ impl Draft<'_> {
         }
     }
 
-    /// Whoever was in the group gets another one first; deleting it waits for them.
+    /// Whoever was in a group gets another one first, and is let in until then. Rules hold the groups
+    /// that they name, so that all of them go before any group.
     fn lone_groups(&mut self) {
-        for found in &self.at.inventory.security_groups {
-            let groups = &self.at.blueprint.security_groups;
-            if groups.contains_key(&found.resource) {
+        let wanted = &self.at.blueprint.security_groups;
+        let (kept, lone): (Vec<_>, Vec<_>) = (self.at.inventory.security_groups.iter())
+            .partition(|g| wanted.contains_key(&g.resource));
+        let mut moved = self.published();
+        moved.extend(self.users());
+        moved.extend(self.at.blueprint.instances.keys().map(group_of));
+        let rules = |name| format!("{} rules", label(Kind::SecurityGroup, name));
+        let mut closed = Vec::new();
+        for found in &lone {
+            let action = Action::CloseSecurityGroup {
+                id: found.id.clone(),
+            };
+            let resource = rules(&found.resource);
+            let detail = "close them when nobody is in it any more".to_owned();
+            self.steps
+                .add(&resource, Verb::Remove, detail, action, &moved);
+            closed.push(resource);
+        }
+        for found in kept {
+            let let_in = found.rules.iter().filter(|r| self.is_from_lone_group(r));
+            let remove: Vec<Rule> = let_in.cloned().collect();
+            if remove.is_empty() {
                 continue;
             }
-            let mut after = self.published();
-            let every = &self.at.inventory.security_groups;
-            let rules = |n: &ResourceName| format!("{} rules", label(Kind::SecurityGroup, n));
-            after.extend(every.iter().map(|g| rules(&g.resource)));
-            after.extend(groups.keys().map(rules));
-            after.extend(self.users());
-            after.extend(self.at.blueprint.instances.keys().map(group_of));
+            let detail = describe_rules(&[], &remove);
+            let action = Action::ChangeRules {
+                resource: found.resource.clone(),
+                add: Vec::new(),
+                remove,
+            };
+            let resource = rules(&found.resource);
+            self.steps
+                .add(&resource, Verb::Change, detail, action, &closed);
+            closed.push(resource);
+        }
+        for found in lone {
             let action = Action::RemoveSecurityGroup {
                 id: found.id.clone(),
             };
             let resource = label(Kind::SecurityGroup, &found.resource);
             let detail = format!("{}, {LEFT_OUT}", found.id);
             self.steps
-                .add(&resource, Verb::Remove, detail, action, &after);
+                .add(&resource, Verb::Remove, detail, action, &closed);
         }
     }
 
