@@ -20,8 +20,9 @@ use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::header::CONTENT_LENGTH;
 use http::{Method, StatusCode};
-use http_body_util::{BodyExt as _, Limited};
+use http_body_util::{BodyExt as _, Collected, Limited};
 use s3s::dto;
 use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s::xml::{DeResult, Deserializer};
@@ -31,7 +32,7 @@ use crate::StartError;
 use crate::access::Access;
 use crate::connections::{Request, RequestBody};
 use crate::context::Context;
-use crate::wire::{Body, Response, response};
+use crate::wire::{Body, Response, full, response};
 
 use access::{Permission, Secrets};
 use api::{Api, CreationTags};
@@ -97,7 +98,7 @@ impl S3 {
             request.map(as_it_comes)
         };
         match self.service.call(request).await {
-            Ok(answer) => answer.map(Body::new),
+            Ok(answer) => in_words(answer.map(Body::new)).await,
             Err(failure) => {
                 let failure: s3s::StdError = failure.into();
                 tracing::error!(
@@ -121,6 +122,23 @@ impl S3 {
             .map(|bucket| format!("bucket {}", bucket.name))
             .collect()
     }
+}
+
+/// The wire library refuses a signature by its code alone; here is what S3 says with it.
+async fn in_words(answer: Response) -> Response {
+    const MUTE: &str = "<Code>SignatureDoesNotMatch</Code></Error>";
+    const TOLD: &str = "<Code>SignatureDoesNotMatch</Code><Message>The request signature we calculated does not match the signature you provided. Check your key and signing method.</Message></Error>";
+    if answer.status() != StatusCode::FORBIDDEN {
+        return answer;
+    }
+    let (mut parts, body) = answer.into_parts();
+    let bytes = body.collect().await.map(Collected::to_bytes);
+    let text = bytes.map_or_else(
+        |_| String::new(),
+        |bytes| String::from_utf8_lossy(&bytes).replace(MUTE, TOLD),
+    );
+    parts.headers.remove(CONTENT_LENGTH);
+    Response::from_parts(parts, full(text))
 }
 
 /// The account's canonical user id, which S3 names owners by: 64 hex digits.

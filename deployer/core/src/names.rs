@@ -30,6 +30,14 @@ pub enum NameProblem {
         /// The most there may be.
         most: usize,
     },
+    /// Too short to be told from others.
+    #[error("`{name}` is too short for a name: use at least {least} characters")]
+    TooShort {
+        /// The text refused.
+        name: String,
+        /// The fewest there may be.
+        least: usize,
+    },
     /// A character that one of the AWS names made from it would refuse.
     #[error(
         "`{0}` is not a name: use lower-case letters, digits and single hyphens, a letter first"
@@ -46,7 +54,10 @@ fn check(name: String, least: usize, most: usize) -> Result<String, NameProblem>
         .bytes()
         .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
     let starts = name.bytes().next().is_some_and(|b| b.is_ascii_lowercase());
-    if length < least || !alphabet || !starts || name.ends_with('-') || name.contains("--") {
+    if (1..least).contains(&length) {
+        return Err(NameProblem::TooShort { name, least });
+    }
+    if name.is_empty() || !alphabet || !starts || name.ends_with('-') || name.contains("--") {
         return Err(NameProblem::Alphabet(name));
     }
     Ok(name)
@@ -296,6 +307,11 @@ mod tests {
             assert!(bad.parse::<DeploymentName>().is_err(), "{bad}");
         }
         assert!("elastic-cache".parse::<DeploymentName>().is_ok());
+        let short = "a".parse::<DeploymentName>().unwrap_err().to_string();
+        assert_eq!(
+            short,
+            "`a` is too short for a name: use at least 2 characters"
+        );
     }
 
     #[test]

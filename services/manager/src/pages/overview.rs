@@ -108,6 +108,7 @@ fn forms_shown<B>(manager: &Manager<B>, typed: &Typed) -> Value {
 #[derive(Serialize)]
 struct Shown {
     wanted: u32,
+    max: u32,
     fewer: u32,
     more: u32,
     can_grow: bool,
@@ -147,8 +148,14 @@ async fn pool_shown<B: Bucket>(manager: &Manager<B>) -> Option<Shown> {
         caches::statistics(&manager.keeper, &manager.nodes),
         manager.keeper.catalog().totals()
     );
-    let hold = manager.keeper.hold();
-    Some(shown(&state, &statistics, totals.ok(), hold))
+    let keeper = &manager.keeper;
+    let replacing = pool::replacing(&state, &keeper.seen());
+    let mut shown = shown(&state, &statistics, totals.ok(), keeper.hold());
+    if let Some(replacing) = replacing.filter(|_| shown.serving >= shown.wanted) {
+        shown.headline = format!("Replacing node {replacing}");
+        shown.tone = "busy";
+    }
+    Some(shown)
 }
 
 fn shown(
@@ -164,6 +171,7 @@ fn shown(
     let lookups = minute(|node| node.last_minute.lookups);
     Shown {
         wanted: pool.wanted,
+        max: pool.max,
         fewer: pool.wanted.saturating_sub(1),
         more: pool.wanted + 1,
         can_grow: pool.wanted < pool.max,

@@ -84,6 +84,22 @@ async fn wanted(world: &World) -> String {
 }
 
 #[tokio::test]
+async fn the_pool_says_which_of_its_nodes_is_being_replaced_and_why() {
+    let world = World::start().await;
+    world.serving(1).await;
+    let browser = Browser::logged_in(&world).await;
+    world.edit(|blueprint| blueprint["image"] = "ami-2".into());
+    let headers = browser.headers();
+    for told in ["Replacing node 1 of 1: new image", "The node serves"] {
+        until(told, async || {
+            let page = world.call(Method::GET, "/", &headers, "").await;
+            text(&page).contains(told)
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
 async fn nothing_but_the_login_page_is_shown_without_a_login() {
     let world = World::start().await;
     let mut browser = Browser::new(&world);

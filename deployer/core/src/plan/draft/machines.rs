@@ -75,7 +75,7 @@ impl Draft<'_> {
             living.sort_by(|a, b| a.launched.cmp(&b.launched));
             let mut living = living.into_iter();
             match living.next() {
-                None => self.launch(name, instance, programs, "is new"),
+                None => self.launch(name, instance, programs, ""),
                 Some(found) if self.is_outdated(instance, found, &programs) => {
                     self.replace(name, instance, found, programs);
                 }
@@ -201,10 +201,10 @@ impl Draft<'_> {
         let detail = format!("{}, to replace it", found.id);
         self.steps.add(&resource, Verb::Remove, detail, action, &[]);
         self.steps.because(changes);
-        self.launch(name, wanted, programs, "in its place");
+        self.launch(name, wanted, programs, " in its place");
     }
 
-    fn launch(&mut self, name: &ResourceName, instance: &Instance, programs: String, why: &str) {
+    fn launch(&mut self, name: &ResourceName, instance: &Instance, programs: String, place: &str) {
         let resource = label(Kind::Instance, name);
         let mut after = vec![
             resource.clone(),
@@ -214,7 +214,7 @@ impl Draft<'_> {
         ];
         after.extend(instance_program_names(instance).map(|p| format!("program/{p}")));
         let services: Vec<_> = instance.services.iter().map(|s| s.as_str()).collect();
-        let detail = format!("{}, {why}: {}", instance.machine, services.join(", "));
+        let detail = format!("{}{place} with {}", instance.machine, services.join(", "));
         let action = Action::LaunchInstance {
             resource: name.clone(),
             programs,
