@@ -54,9 +54,15 @@ impl Laptop {
 
     /// Changes the blueprint; what is replaced has to be there.
     pub(crate) fn edit(&self, from: &str, to: &str) {
-        let text = std::fs::read_to_string(self.blueprint()).unwrap();
-        assert!(text.contains(from), "the blueprint has no {from:?}");
-        std::fs::write(self.blueprint(), text.replacen(from, to, 1)).unwrap();
+        self.edit_in("blueprints/elastic-cache.yaml", from, to);
+    }
+
+    /// Changes a file in the laptop's folder; what is replaced has to be there.
+    pub(crate) fn edit_in(&self, file: &str, from: &str, to: &str) {
+        let path = self.folder.path().join(file);
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(text.contains(from), "{file} has no {from:?}");
+        std::fs::write(path, text.replacen(from, to, 1)).unwrap();
     }
 
     /// The program as a user has it, with nothing of cargo's and no account.

@@ -22,6 +22,7 @@ struct Inner {
     at: String,
     sent: Mutex<BTreeMap<String, Sent>>,
     count: AtomicU32,
+    failures: Mutex<Vec<String>>,
 }
 
 /// What a key may hold: what was acknowledged last, or what was sent since then without an answer.
@@ -46,6 +47,7 @@ impl Photos {
             at: front_end.strip_prefix("http://").unwrap().to_owned(),
             sent: Mutex::default(),
             count: AtomicU32::new(0),
+            failures: Mutex::default(),
         }))
     }
 
@@ -117,6 +119,15 @@ impl Photos {
         assert!(there > 0, "no upload was acknowledged");
     }
 
+    /// What the load was not answered so far, in words.
+    pub(crate) fn failures(&self) -> Vec<String> {
+        self.0.failures.lock().unwrap().clone()
+    }
+
+    fn note_failure(&self, failure: String) {
+        self.0.failures.lock().unwrap().push(failure);
+    }
+
     /// Sends and reads photos one after the other until the load is dropped.
     pub(crate) fn load(&self) -> Load {
         let stop = Arc::new(AtomicBool::new(false));
@@ -169,16 +180,25 @@ impl Photos {
 /// What can fail fails in these, and is remembered as unsure.
 fn write_one(photos: &Photos, count: u32) {
     let length = [300, 20_000, 120_000][count as usize % 3];
-    let _ = photos.upload(&format!("photo-{}", count % 20), length);
+    let key = format!("photo-{}", count % 20);
+    if let Err(error) = photos.upload(&key, length) {
+        photos.note_failure(format!("uploading {key}: {error}"));
+    }
 }
 
 /// A reader may be turned away, but never be given another photo.
 fn read_one(photos: &Photos, count: u32) {
     let key = format!("photo-{}", count % 20);
     let before = photos.sent(&key);
-    if let Ok(found) = photos.read(&key) {
-        let fits = before.may_be(&found) || photos.sent(&key).may_be(&found);
-        assert!(fits, "{key} was another photo than the one stored");
+    match photos.read(&key) {
+        Ok(found) => {
+            let fits = before.may_be(&found) || photos.sent(&key).may_be(&found);
+            assert!(fits, "{key} was another photo than the one stored");
+        }
+        Err(error) if before.acknowledged.is_some() => {
+            photos.note_failure(format!("reading {key}: {error}"));
+        }
+        Err(_) => {}
     }
 }
 
