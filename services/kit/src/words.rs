@@ -1,5 +1,7 @@
 //! Numbers and messages as the pages tell them to people.
 
+use http::StatusCode;
+
 /// Bytes in the unit that fits. A MB is 1,048,576 bytes, as in the wire contract's `cacheSize`.
 #[must_use]
 #[expect(clippy::cast_precision_loss, reason = "told with at most one decimal")]
@@ -12,6 +14,20 @@ pub fn size(bytes: u64) -> String {
             format!("{amount:.digits$} {unit}")
         }
         None => format!("{bytes} B"),
+    }
+}
+
+/// The heading of a page that says what went wrong.
+#[must_use]
+pub fn trouble(status: StatusCode) -> &'static str {
+    match status.as_u16() {
+        404 => "Nothing here",
+        403 => "Not from there",
+        405 => "Not like this",
+        400 => "That does not work",
+        413 | 415 => "That file is not taken",
+        429 | 503 | 507 => "Not available right now",
+        _ => "Something broke",
     }
 }
 

@@ -111,7 +111,7 @@ impl Pages {
         message: &str,
     ) -> Response<Body> {
         let page = json!({
-            "title": status.canonical_reason().unwrap_or("Problem"),
+            "title": kit::words::trouble(status),
             "code": status.as_u16(),
             "message": message,
             "retry": status.is_server_error(),

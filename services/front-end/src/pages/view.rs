@@ -2,7 +2,7 @@
 
 use catalog::{Listing, Place, Totals};
 use jiff::tz::TimeZone;
-use kit::words::{grouped, sentence, size};
+use kit::words::{grouped, sentence, size, trouble};
 use serde::Serialize;
 
 use crate::failure::Failure;
@@ -149,15 +149,7 @@ pub(super) struct Trouble<'a> {
 
 impl<'a> Trouble<'a> {
     pub(super) fn of(failure: &Failure, around: Around<'a>) -> Self {
-        let heading = match failure.status.as_u16() {
-            404 => "Nothing here",
-            403 => "Not from there",
-            405 => "Not like this",
-            400 => "That does not work",
-            413 | 415 => "That file is not taken",
-            503 | 507 => "Not available right now",
-            _ => "Something broke",
-        };
+        let heading = trouble(failure.status);
         Self {
             around: Around {
                 title: heading,
