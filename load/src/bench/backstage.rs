@@ -63,6 +63,7 @@ impl Backstage {
             position: 0,
             nodes: 1,
             lease_ms: LEASE_TIME.as_millis() as u64,
+            ..Place::default()
         };
         let place = serde_json::to_vec(&place).unwrap_or_default();
         self.call("PUT", "/table", None, place.into(), StatusCode::NO_CONTENT)

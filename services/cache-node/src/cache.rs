@@ -149,6 +149,56 @@ impl<R: Rng> Cache<R> {
         Some(self.slots[slot].value.clone())
     }
 
+    /// The entry of a key, without counting as asked for.
+    #[must_use]
+    pub fn peek(&self, key: &str) -> Option<&Value> {
+        let slot = *self.index.get(key)?;
+        Some(&self.slots[slot].value)
+    }
+
+    /// The keys of the partitions that `wanted` says yes to, the newest first.
+    #[must_use]
+    pub fn keys(&self, wanted: impl Fn(u8) -> bool) -> Vec<Arc<str>> {
+        self.from_newest()
+            .into_iter()
+            .map(|slot| &self.slots[slot])
+            .filter(|slot| wanted(slot.partition))
+            .map(|slot| slot.key.clone())
+            .collect()
+    }
+
+    /// Takes in what others had, the newest first: both orders go into each other evenly, as nobody
+    /// knows which of two entries of different nodes was used later. What is here already stays.
+    pub fn admit(&mut self, entries: Vec<(Arc<str>, Value)>) {
+        let own = self.from_newest();
+        let admitted: Vec<usize> = entries
+            .into_iter()
+            .filter_map(|(key, value)| {
+                if self.index.contains_key(&key) {
+                    return None;
+                }
+                let weight = weight(&key, &value.content);
+                Some(self.insert(&key, value, weight))
+            })
+            .collect();
+        let merged = merge_evenly(&own, &admitted);
+        (self.newest, self.oldest, self.hand) = (NONE, NONE, NONE);
+        for slot in merged.into_iter().rev() {
+            self.link_newest(slot);
+        }
+        self.evict_to(self.configuration.capacity);
+    }
+
+    fn from_newest(&self) -> Vec<usize> {
+        let mut slots = Vec::with_capacity(self.slots.len());
+        let mut next = self.newest;
+        while let Some(slot) = self.slots.get(next) {
+            slots.push(next);
+            next = slot.older;
+        }
+        slots
+    }
+
     /// Fills a key in under the lease of its miss. The lease is void afterwards.
     pub fn fill(&mut self, key: &str, lease: u64, value: Value, now: Instant) -> Fill {
         if !self.leases.redeem(key, lease, now) {
@@ -230,7 +280,7 @@ impl<R: Rng> Cache<R> {
         }
     }
 
-    fn insert(&mut self, key: &str, value: Value, weight: u64) {
+    fn insert(&mut self, key: &str, value: Value, weight: u64) -> usize {
         let slot = self.slots.len();
         let partition = kit::placement::partition(key);
         let key: Arc<str> = key.into();
@@ -245,6 +295,7 @@ impl<R: Rng> Cache<R> {
         });
         self.link_newest(slot);
         self.bytes += weight;
+        slot
     }
 
     fn remove(&mut self, slot: usize) {
@@ -305,6 +356,25 @@ impl<R: Rng> Cache<R> {
             None => self.oldest = slot,
         }
     }
+}
+
+/// Two orders as one, in which each goes by at its own even pace.
+fn merge_evenly(a: &[usize], b: &[usize]) -> Vec<usize> {
+    let mut merged = Vec::with_capacity(a.len() + b.len());
+    let (mut of_a, mut of_b) = (0, 0);
+    while of_a < a.len() || of_b < b.len() {
+        // How far each would be after its next: (of + 1) / length, without division.
+        let a_is_next =
+            of_b == b.len() || (of_a < a.len() && (of_a + 1) * b.len() <= (of_b + 1) * a.len());
+        if a_is_next {
+            merged.push(a[of_a]);
+            of_a += 1;
+        } else {
+            merged.push(b[of_b]);
+            of_b += 1;
+        }
+    }
+    merged
 }
 
 #[cfg(test)]

@@ -9,14 +9,17 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::BodyExt;
 use kit::body::{self, Body, Incoming, ReadError};
-use kit::pool::{Configuration, EPOCH, LEASE, Place, STORED};
+use kit::pool::{Clear, Configuration, EPOCH, HEIR_LIFE, LEASE, LIFE, Place, SEQUENCE, STORED};
 use kit::reply;
 use kit::token::Token;
 use serde::de::DeserializeOwned;
 
 use crate::cache::{Fill, Lookup, Value};
+use crate::handover::Mark;
+use crate::handover::incoming::Put;
+use crate::handover::sending::Sender;
 use crate::key;
-use crate::node::{Node, Refusal, TableError};
+use crate::node::{Invalidated, Node, Refusal, TableError};
 
 /// The longest value that is taken at all.
 const VALUE_LIMIT: u64 = 64 * 1024 * 1024;
@@ -29,13 +32,19 @@ const UNKNOWN_TYPE: HeaderValue = HeaderValue::from_static("application/octet-st
 pub struct Handler {
     node: Arc<Node>,
     token: Token,
+    sender: Sender,
 }
 
 impl Handler {
     /// Answers those who know `token`.
     #[must_use]
     pub fn new(node: Arc<Node>, token: Token) -> Self {
-        Self { node, token }
+        let sender = Sender::new(token.clone());
+        Self {
+            node,
+            token,
+            sender,
+        }
     }
 
     /// Answers one request: at once if that takes no more than memory, as most do.
@@ -70,14 +79,22 @@ impl Handler {
             // GET is answered before it comes here.
             return match head.method {
                 Method::PUT => self.fill(&key, &head.headers, body).await,
-                Method::DELETE => self.invalidate(&key, &head.headers),
+                Method::DELETE => self.invalidate(&key, &head.headers).await,
                 _ => Err(Refused::Method("GET, PUT, DELETE")),
+            };
+        }
+        if let Some(rest) = path.strip_prefix("/handover/") {
+            let (number, key) = handed_over(rest)?;
+            return match head.method {
+                Method::PUT => self.receive(number, &key, &head.headers, body).await,
+                Method::DELETE => self.drop_received(number, &key, &head.headers),
+                _ => Err(Refused::Method("PUT, DELETE")),
             };
         }
         match (path, &head.method) {
             ("/table", &Method::PUT) => self.adopt(body).await,
             ("/configuration", &Method::PUT) => self.configure(body).await,
-            ("/clear", &Method::POST) => Ok(self.clear()),
+            ("/clear", &Method::POST) => self.clear(body).await,
             ("/statistics", &Method::GET) => Ok(self.statistics()),
             ("/table" | "/configuration", _) => Err(Refused::Method("PUT")),
             ("/clear", _) => Err(Refused::Method("POST")),
@@ -123,14 +140,9 @@ impl Handler {
         {
             return Ok(not_stored());
         }
-        let content = read_value(body).await?;
-        let content_type = headers
-            .get(header::CONTENT_TYPE)
-            .cloned()
-            .unwrap_or(UNKNOWN_TYPE);
         let value = Value {
-            content,
-            content_type,
+            content: read_value(body).await?,
+            content_type: content_type(headers),
         };
         match self
             .node
@@ -143,21 +155,75 @@ impl Handler {
         }
     }
 
-    fn invalidate(&self, key: &str, headers: &HeaderMap) -> Result<Response<Body>, Refused> {
+    /// Acknowledged only when the coming owner of the key, if there is one, has dropped it too.
+    async fn invalidate(&self, key: &str, headers: &HeaderMap) -> Result<Response<Body>, Refused> {
         let epoch = number(headers, EPOCH)?;
-        self.node
+        let invalidated = self
+            .node
             .invalidate(key, epoch, Instant::now())
             .map_err(Refused::Node)?;
+        if let Invalidated::PassOn(pass) = invalidated
+            && let Err(error) = self.sender.pass(key, &pass).await
+        {
+            tracing::debug!(
+                to = pass.to.instance,
+                error = &error as &dyn std::error::Error,
+                "an invalidation was not passed on"
+            );
+            return Err(Refused::HandOver);
+        }
+        Ok(done())
+    }
+
+    async fn receive(
+        &self,
+        number: u64,
+        key: &str,
+        headers: &HeaderMap,
+        body: Incoming,
+    ) -> Result<Response<Body>, Refused> {
+        let mark = mark(headers)?;
+        let value = Value {
+            content: read_value(body).await?,
+            content_type: content_type(headers),
+        };
+        let own_life = match headers.get(HEIR_LIFE) {
+            Some(_) => Some(self::number(headers, HEIR_LIFE)?),
+            None => None,
+        };
+        match self.node.receive(number, key, value, mark, own_life) {
+            Put::Kept => Ok(done()),
+            Put::OtherLife(own) => Err(Refused::OtherLife(own)),
+            Put::Overtaken | Put::Closed => Err(Refused::NotWanted),
+            Put::Full => Err(Refused::Full),
+        }
+    }
+
+    fn drop_received(
+        &self,
+        number: u64,
+        key: &str,
+        headers: &HeaderMap,
+    ) -> Result<Response<Body>, Refused> {
+        self.node.drop_received(number, key, mark(headers)?);
         Ok(done())
     }
 
     async fn adopt(&self, body: Incoming) -> Result<Response<Body>, Refused> {
         let place: Place = order(body).await?;
-        match self.node.adopt(place, Instant::now()) {
-            Ok(()) => Ok(done()),
-            Err(TableError::Old { own }) => Err(Refused::Node(Refusal::Epoch(own))),
-            Err(error @ TableError::Place) => Err(Refused::Order(error.to_string())),
+        let adopted = match self.node.adopt(place, Instant::now()) {
+            Ok(adopted) => adopted,
+            Err(TableError::Old { own }) => return Err(Refused::Node(Refusal::Epoch(own))),
+            Err(error @ TableError::Place) => return Err(Refused::Order(error.to_string())),
+            Err(error @ TableError::Other { .. }) => return Err(Refused::Other(error.to_string())),
+        };
+        if let Some(number) = adopted.begun {
+            self.sender.begin(&self.node, number);
         }
+        Ok(match adopted.progress {
+            Some(progress) => reply::json(StatusCode::OK, &progress),
+            None => done(),
+        })
     }
 
     async fn configure(&self, body: Incoming) -> Result<Response<Body>, Refused> {
@@ -167,10 +233,16 @@ impl Handler {
         Ok(done())
     }
 
-    fn clear(&self) -> Response<Body> {
-        self.node.clear();
+    async fn clear(&self, body: Incoming) -> Result<Response<Body>, Refused> {
+        let text = body::read_limited(body, ORDER_LIMIT).await?;
+        let clear = if text.is_empty() {
+            Clear::default()
+        } else {
+            parsed(&text)?
+        };
+        self.node.clear(clear.void_through);
         tracing::info!("cleared");
-        done()
+        Ok(done())
     }
 
     fn statistics(&self) -> Response<Body> {
@@ -200,6 +272,12 @@ enum Refused {
     Order(String),
     Body(ReadError),
     LeaseVoid,
+    /// The coming owner of the key has not dropped it yet.
+    HandOver,
+    NotWanted,
+    OtherLife(u64),
+    Full,
+    Other(String),
     Node(Refusal),
 }
 
@@ -226,6 +304,11 @@ impl Refused {
             Self::Order(what) => bad(&what),
             Self::Body(error) => error.reply("/"),
             Self::LeaseVoid => reply::error(StatusCode::CONFLICT, "lease-void"),
+            Self::HandOver => reply::error(StatusCode::SERVICE_UNAVAILABLE, "handover"),
+            Self::NotWanted => reply::error(StatusCode::CONFLICT, "not-wanted"),
+            Self::OtherLife(own) => other_life(own),
+            Self::Full => reply::error(StatusCode::INSUFFICIENT_STORAGE, "full"),
+            Self::Other(whose) => reply::error(StatusCode::MISDIRECTED_REQUEST, &whose),
             Self::Node(Refusal::NoLease) => reply::error(StatusCode::SERVICE_UNAVAILABLE, "lease"),
             Self::Node(Refusal::Epoch(own)) => other_epoch(own),
             Self::Node(Refusal::NotOwner) => reply::error(StatusCode::MISDIRECTED_REQUEST, "owner"),
@@ -239,6 +322,12 @@ fn other_epoch(own: u64) -> Response<Body> {
     response
 }
 
+fn other_life(own: u64) -> Response<Body> {
+    let mut response = reply::error(StatusCode::PRECONDITION_FAILED, "life");
+    response.headers_mut().insert(HEIR_LIFE, own.into());
+    response
+}
+
 /// A header that holds a whole number.
 fn number(headers: &HeaderMap, name: HeaderName) -> Result<u64, Refused> {
     headers
@@ -248,8 +337,31 @@ fn number(headers: &HeaderMap, name: HeaderName) -> Result<u64, Refused> {
 }
 
 async fn order<T: DeserializeOwned>(body: Incoming) -> Result<T, Refused> {
-    let text = body::read_limited(body, ORDER_LIMIT).await?;
-    serde_json::from_slice(&text).map_err(|error| Refused::Order(format!("the body: {error}")))
+    parsed(&body::read_limited(body, ORDER_LIMIT).await?)
+}
+
+fn parsed<T: DeserializeOwned>(text: &[u8]) -> Result<T, Refused> {
+    serde_json::from_slice(text).map_err(|error| Refused::Order(format!("the body: {error}")))
+}
+
+/// The rest of `/handover/<number>/<key>`.
+fn handed_over(rest: &str) -> Result<(u64, std::borrow::Cow<'_, str>), Refused> {
+    let (number, written) = rest.split_once('/').ok_or(Refused::Path)?;
+    let number = number.parse().map_err(|_| Refused::Path)?;
+    let key = key::decode(written).ok_or(Refused::Key)?;
+    Ok((number, key))
+}
+
+fn mark(headers: &HeaderMap) -> Result<Mark, Refused> {
+    Ok(Mark {
+        life: number(headers, LIFE)?,
+        sequence: number(headers, SEQUENCE)?,
+    })
+}
+
+fn content_type(headers: &HeaderMap) -> HeaderValue {
+    let sent = headers.get(header::CONTENT_TYPE);
+    sent.cloned().unwrap_or(UNKNOWN_TYPE)
 }
 
 /// Reads a value into memory of exactly its size: what arrives in the connection's buffers would

@@ -1,10 +1,11 @@
 //! A cache node: holds photos in memory for the pool's front-ends, within a capacity, and never
 //! serves one that was replaced.
 //!
-//! [`cache`] decides what is kept; [`node`] adds the place in the pool; [`http`] speaks for it;
-//! [`publish`] reports to CloudWatch.
+//! [`cache`] decides what is kept; [`node`] adds the place in the pool; [`handover`] moves entries
+//! before that changes; [`http`] speaks for it; [`publish`] reports to CloudWatch.
 
 pub mod cache;
+pub mod handover;
 pub mod http;
 pub mod key;
 mod machine;

@@ -355,3 +355,125 @@ async fn a_fill_that_breaks_off_stores_nothing() {
     assert_eq!(node.get("k").await.body().as_ref(), b"whole");
     node.stop().await;
 }
+
+/// Hands everything of one node over to the second of two.
+fn order(number: u64, to: &Node) -> String {
+    format!(
+        r#"{{"epoch":1,"revision":{number},"position":0,"nodes":1,"lease-ms":60000,
+            "hand-over":{{"number":{number},"nodes":[
+                {{"instance":"i-heir","address":"{to}"}}]}}}}"#,
+        to = to.address
+    )
+}
+
+async fn progress(node: &Node, order: &str) -> kit::pool::Progress {
+    let answer = node.call("PUT", "/table", &[], order.to_owned()).await;
+    assert_eq!(answer.status(), 200);
+    serde_json::from_slice(answer.body()).unwrap()
+}
+
+#[tokio::test]
+async fn entries_pass_from_node_to_node_and_invalidations_with_them() {
+    let (node, heir) = (Node::start(100_000).await, Node::start(100_000).await);
+    for key in ["a", "b", "k%20%F0%9F%93%B7"] {
+        let lease = node.lease(key).await;
+        node.fill(key, &lease, format!("of {key}")).await;
+    }
+    let order = order(1, &heir);
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(20);
+    while progress(&node, &order).await.left > 0 {
+        assert!(tokio::time::Instant::now() < deadline, "it does not end");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(progress(&node, &order).await.moved, 3);
+    let epoch = [("x-bivouac-epoch", "1")];
+    let gone = node.call("DELETE", "/entries/b", &epoch, "").await;
+    assert_eq!(gone.status(), 204);
+    let next = r#"{"epoch":2,"position":0,"nodes":1,"lease-ms":60000,"taken":1}"#;
+    assert_eq!(heir.call("PUT", "/table", &[], next).await.status(), 204);
+    let epoch = [("x-bivouac-epoch", "2")];
+    for (key, status) in [("a", 200), ("k%20%F0%9F%93%B7", 200), ("b", 404)] {
+        let found = heir
+            .call("GET", &format!("/entries/{key}"), &epoch, "")
+            .await;
+        assert_eq!(found.status(), status, "{key}");
+        if status == 200 {
+            assert_eq!(found.body(), &format!("of {key}"));
+            assert_eq!(found.headers()["content-type"], "image/png");
+        }
+    }
+    node.stop().await;
+    heir.stop().await;
+}
+
+#[tokio::test]
+async fn an_invalidation_is_not_acknowledged_while_the_heir_cannot_be_told() {
+    let (node, heir) = (Node::start(100_000).await, Node::start(100_000).await);
+    let lease = node.lease("a").await;
+    node.fill("a", &lease, "old").await;
+    progress(&node, &order(1, &heir)).await;
+    heir.stop().await;
+    let epoch = [("x-bivouac-epoch", "1")];
+    let refused = node.call("DELETE", "/entries/a", &epoch, "").await;
+    assert_eq!(refused.status(), 503);
+    assert_eq!(
+        node.get("a").await.status(),
+        404,
+        "it is dropped all the same"
+    );
+    let over = r#"{"epoch":1,"revision":2,"position":0,"nodes":1,"lease-ms":60000}"#;
+    assert_eq!(node.call("PUT", "/table", &[], over).await.status(), 204);
+    let gone = node.call("DELETE", "/entries/a", &epoch, "").await;
+    assert_eq!(gone.status(), 204, "the hand-over was given up");
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn what_is_no_entry_of_a_hand_over_is_refused() {
+    let node = Node::start(1000).await;
+    let marks = [("x-bivouac-life", "1"), ("x-bivouac-sequence", "1")];
+    let unknown = node.call("PUT", "/handover/1/a", &marks, "x").await;
+    assert_eq!(unknown.status(), 412);
+    let own = unknown.headers()["x-bivouac-heir-life"].to_str().unwrap();
+    let marks = [marks[0], marks[1], ("x-bivouac-heir-life", own)];
+    for (method, path, headers, status) in [
+        ("PUT", "/handover/1", &marks[..], 404),
+        ("PUT", "/handover/x/a", &marks, 404),
+        ("PUT", "/handover/-1/a", &marks, 404),
+        ("PUT", "/handover/99999999999999999999/a", &marks, 404),
+        ("PUT", "/handover/1/", &marks, 400),
+        ("PUT", "/handover/1/%zz", &marks, 400),
+        ("PUT", "/handover/1/a", &marks[..1], 400),
+        ("DELETE", "/handover/1/a", &marks[1..], 400),
+        (
+            "PUT",
+            "/handover/1/a",
+            &[("x-bivouac-life", "one"), marks[1]],
+            400,
+        ),
+        ("GET", "/handover/1/a", &marks, 405),
+        ("DELETE", "/handover/1/a", &marks, 204),
+        ("PUT", "/handover/1/a", &marks, 409),
+        ("PUT", "/handover/1/b", &marks, 204),
+        ("PUT", "/handover/0/c", &marks, 409),
+    ] {
+        let answer = node.call(method, path, headers, "x").await;
+        assert_eq!(answer.status(), status, "{method} {path} {headers:?}");
+    }
+    let large = node
+        .call("PUT", "/handover/1/d", &marks, vec![0; 2000])
+        .await;
+    assert_eq!(large.status(), 507);
+    for clear in ["{", "[]", r#"{"void-through":-1}"#, r#"{"other":1}"#] {
+        let answer = node.call("POST", "/clear", &[], clear).await;
+        assert_eq!(answer.status(), 400, "{clear}");
+    }
+    let cleared = node
+        .call("POST", "/clear", &[], r#"{"void-through":7}"#)
+        .await;
+    assert_eq!(cleared.status(), 204);
+    let late = node.call("PUT", "/handover/7/a", &marks, "x").await;
+    assert_eq!(late.status(), 409);
+    assert_eq!(node.statistics().await.hand_over, 7);
+    node.stop().await;
+}

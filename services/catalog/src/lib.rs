@@ -21,4 +21,4 @@ pub use connection::{Catalog, DatabaseSettings};
 pub use error::Error;
 pub use leader::Leadership;
 pub use photos::{Commit, Listing, NewPhoto, Photo, Place, Totals};
-pub use pool::{Choices, Mode, NodeRow, Policy, PoolRow, PoolState, Save, Stage};
+pub use pool::{Choices, Coming, Mode, NodeRow, Policy, PoolRow, PoolState, Save, Stage};

@@ -4,6 +4,7 @@ use std::time::SystemTime;
 
 use deadpool_postgres::Transaction;
 use jiff::Timestamp;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio_postgres::Row;
 use uuid::Uuid;
@@ -83,6 +84,24 @@ pub struct PoolRow {
     pub min_miss: f64,
     /// What the blueprint said when it was last taken in; `None` if that is not known.
     pub told: Option<Choices>,
+    /// The number of the newest hand-over; only grows.
+    pub hand_over: u64,
+    /// The hand-over by which the table of this epoch came about; 0 if by none.
+    pub taken: u64,
+    /// The table for which entries are being handed over.
+    pub coming: Option<Coming>,
+    /// Whether entries are handed over at all when the table changes.
+    pub hands_over: bool,
+}
+
+/// The table that is coming: its nodes in order, by their ids. An empty place has none.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct Coming {
+    /// When it was begun.
+    pub since: Timestamp,
+    /// The nodes.
+    pub nodes: Vec<Option<Uuid>>,
 }
 
 /// What both the blueprint and people on the manager's page decide. What a blueprint said last is
@@ -202,8 +221,9 @@ async fn create_pool(transaction: &Transaction<'_>, first: &PoolRow) -> Result<(
     transaction
         .execute(
             "INSERT INTO pool (name, epoch, size, wanted, capacity, policy, mode,
-                               exp_ratio, shrink_ratio, max_miss, min_miss, fewest, most, told)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+                               exp_ratio, shrink_ratio, max_miss, min_miss, fewest, most, told,
+                               hand_over, taken, coming, hands_over)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
              ON CONFLICT (name) DO NOTHING",
             &[
                 &first.name,
@@ -220,6 +240,10 @@ async fn create_pool(transaction: &Transaction<'_>, first: &PoolRow) -> Result<(
                 &place(first.min),
                 &place(first.max),
                 &text(first.told.as_ref()),
+                &signed(first.hand_over),
+                &signed(first.taken),
+                &text(first.coming.as_ref()),
+                &first.hands_over,
             ],
         )
         .await?;
@@ -231,7 +255,8 @@ async fn update_pool(transaction: &Transaction<'_>, pool: &PoolRow) -> Result<Op
         .query_opt(
             "UPDATE pool SET revision = revision + 1, epoch = $3, size = $4, wanted = $5,
                     capacity = $6, policy = $7, mode = $8, exp_ratio = $9, shrink_ratio = $10,
-                    max_miss = $11, min_miss = $12, fewest = $13, most = $14, told = $15
+                    max_miss = $11, min_miss = $12, fewest = $13, most = $14, told = $15,
+                    hand_over = $16, taken = $17, coming = $18, hands_over = $19
              WHERE name = $1 AND revision = $2 RETURNING revision",
             &[
                 &pool.name,
@@ -249,6 +274,10 @@ async fn update_pool(transaction: &Transaction<'_>, pool: &PoolRow) -> Result<Op
                 &place(pool.min),
                 &place(pool.max),
                 &text(pool.told.as_ref()),
+                &signed(pool.hand_over),
+                &signed(pool.taken),
+                &text(pool.coming.as_ref()),
+                &pool.hands_over,
             ],
         )
         .await?;
@@ -296,15 +325,22 @@ fn pool_row(row: &Row) -> Result<PoolRow, Cause> {
         shrink_ratio: row.get("shrink_ratio"),
         max_miss: row.get("max_miss"),
         min_miss: row.get("min_miss"),
-        // What an older program wrote and this one cannot read counts as not known.
-        told: row
-            .get::<_, Option<String>>("told")
-            .and_then(|told| serde_json::from_str(&told).ok()),
+        told: json(row, "told"),
+        hand_over: row.get::<_, i64>("hand_over").unsigned_abs(),
+        taken: row.get::<_, i64>("taken").unsigned_abs(),
+        coming: json(row, "coming"),
+        hands_over: row.get("hands_over"),
     })
 }
 
-fn text(told: Option<&Choices>) -> Option<String> {
-    told.and_then(|told| serde_json::to_string(told).ok())
+/// What an older program wrote and this one cannot read counts as not known.
+fn json<T: DeserializeOwned>(row: &Row, column: &str) -> Option<T> {
+    let text: Option<String> = row.get(column);
+    text.and_then(|text| serde_json::from_str(&text).ok())
+}
+
+fn text(value: Option<&impl Serialize>) -> Option<String> {
+    value.and_then(|value| serde_json::to_string(value).ok())
 }
 
 fn node_row(row: &Row) -> Result<NodeRow, Cause> {

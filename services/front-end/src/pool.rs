@@ -22,7 +22,11 @@ use node::{Found, NodeError, Nodes};
 use table::Tables;
 
 /// For how long readers pass by a node that could not be reached.
-const SUSPECT: Duration = Duration::from_millis(500);
+const SUSPECT: Duration = Duration::from_secs(1);
+
+/// For how long a reader waits for a table that a node has already: it is published as soon as all
+/// nodes have it.
+const NEWER_TABLE_TIME: Duration = Duration::from_millis(150);
 
 /// Pauses between attempts to invalidate, growing.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(10), Duration::from_millis(250));
@@ -60,6 +64,15 @@ pub struct Lease {
     member: Member,
     epoch: u64,
     number: u64,
+}
+
+/// How our table did not serve.
+#[derive(Debug, Clone, Copy)]
+enum Stale {
+    /// A node has the table of this epoch already, which is being published.
+    Behind(u64),
+    /// The node did not answer for the key.
+    Unserved,
 }
 
 impl Pool {
@@ -115,8 +128,8 @@ impl Pool {
     pub async fn ask(&self, key: &Key) -> Asked {
         let asked = match self.ask_once(key).await {
             Ok(asked) => asked,
-            Err(()) => {
-                self.tables.refresh().await;
+            Err(stale) => {
+                self.renew(stale).await;
                 self.ask_once(key).await.unwrap_or(Asked::Nobody)
             }
         };
@@ -128,8 +141,21 @@ impl Pool {
         asked
     }
 
+    /// Gets another table than one that did not serve.
+    async fn renew(&self, stale: Stale) {
+        match stale {
+            Stale::Behind(own) => {
+                let newer = self.tables.reach(own);
+                if tokio::time::timeout(NEWER_TABLE_TIME, newer).await.is_err() {
+                    tracing::debug!(epoch = own, "the table of a node is not published yet");
+                }
+            }
+            Stale::Unserved => self.tables.refresh().await,
+        }
+    }
+
     /// `Err` when another table may bring more.
-    async fn ask_once(&self, key: &Key) -> Result<Asked, ()> {
+    async fn ask_once(&self, key: &Key) -> Result<Asked, Stale> {
         let Some(table) = self.tables.current() else {
             return Ok(Asked::Nobody);
         };
@@ -151,7 +177,10 @@ impl Pool {
             }
             Err(error) => {
                 self.note(member, &error);
-                Err(())
+                Err(match error {
+                    NodeError::Epoch(own) if own > table.epoch => Stale::Behind(own),
+                    _ => Stale::Unserved,
+                })
             }
         }
     }

@@ -42,6 +42,13 @@ pub struct Blueprint {
     pub expand: f64,
     /// Shrink factor.
     pub shrink: f64,
+    /// Whether entries are handed over when the table changes.
+    #[serde(default = "always")]
+    pub hand_over: bool,
+}
+
+const fn always() -> bool {
+    true
 }
 
 /// What a node is launched as. A node that was launched as something else is replaced.
@@ -155,6 +162,10 @@ impl Blueprint {
             max_miss: self.grow_above,
             min_miss: self.shrink_below,
             told: Some(self.choices()),
+            hand_over: 0,
+            taken: 0,
+            coming: None,
+            hands_over: self.hand_over,
         }
     }
 
@@ -176,6 +187,7 @@ impl Blueprint {
             max_miss: newer(said.max_miss, says.max_miss, pool.max_miss),
             min_miss: newer(said.min_miss, says.min_miss, pool.min_miss),
             told: Some(says),
+            hands_over: self.hand_over,
             ..pool.clone()
         };
         if taken.min_miss >= taken.max_miss {

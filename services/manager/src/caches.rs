@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use crate::heart;
 use crate::keeper::Keeper;
 use crate::nodes::{NodeError, Nodes};
+use crate::pool;
 
 /// Long enough for a node that died to be left out of the table.
 const DEADLINE: Duration = Duration::from_secs(9);
@@ -28,7 +29,27 @@ pub struct CachesError {
 /// # Errors
 /// When a node is neither reached nor left out in time.
 pub async fn clear(keeper: &Keeper, nodes: &Nodes) -> Result<(), CachesError> {
+    // From now on no hand-over is begun: what one carries is void by its number.
+    let _clearing = Clearing::begin(keeper);
+    keeper.settled().await;
     all(keeper, nodes, Work::Clear).await
+}
+
+/// Somebody is clearing caches.
+struct Clearing<'a>(&'a Keeper);
+
+impl<'a> Clearing<'a> {
+    fn begin(keeper: &'a Keeper) -> Self {
+        keeper.seen().clearing += 1;
+        Self(keeper)
+    }
+}
+
+impl Drop for Clearing<'_> {
+    fn drop(&mut self) {
+        self.0.seen().clearing -= 1;
+        self.0.stir();
+    }
 }
 
 /// Tells every node in use the capacity and policy that the state wishes.
@@ -48,7 +69,10 @@ enum Work {
 impl Work {
     async fn at(self, keeper: &Keeper, nodes: &Nodes, address: &str) -> Result<(), NodeError> {
         match (self, keeper.state()) {
-            (Self::Clear, _) => nodes.clear(address).await,
+            (Self::Clear, state) => {
+                let void_through = state.map_or(0, |state| state.pool.hand_over);
+                nodes.clear(address, void_through).await
+            }
             (Self::Configure, Some(state)) => {
                 nodes
                     .configure(address, &heart::configuration(&state))
@@ -85,11 +109,16 @@ async fn all(keeper: &Keeper, nodes: &Nodes, work: Work) -> Result<(), CachesErr
     }
 }
 
-/// Nodes of the published table, and of the one about to be.
+/// Nodes of the published table, of the one about to be, and of the one that is being prepared.
 fn members(keeper: &Keeper) -> Vec<Member> {
     let mut members: Vec<Member> = keeper.published().nodes.iter().flatten().cloned().collect();
     if let Some(state) = keeper.state() {
-        for member in crate::pool::table(&state).nodes.into_iter().flatten() {
+        let coming = pool::hand_over(&state).map(|coming| coming.nodes);
+        let others = pool::table(&state)
+            .nodes
+            .into_iter()
+            .chain(coming.into_iter().flatten());
+        for member in others.flatten() {
             if !members.contains(&member) {
                 members.push(member);
             }

@@ -7,11 +7,10 @@ use std::time::Instant;
 use catalog::{NodeRow, Policy, PoolState, Stage};
 use futures::future::join_all;
 use kit::pool::{Configuration, Place};
-use tokio::time::MissedTickBehavior;
 
 use crate::keeper::Keeper;
 use crate::nodes::{ANSWER_TIME, NodeError, Nodes};
-use crate::pool::{HEARTBEAT, LEASE};
+use crate::pool::{self, HAND_OVER_HEARTBEAT, HEARTBEAT, LEASE};
 
 /// A node is asked for its statistics when it should be configured anew, and at every so many
 /// heartbeats: one that was restarted has lost its configuration.
@@ -19,14 +18,21 @@ const CHECK_EVERY: u64 = 4;
 
 /// Beats for ever. It goes on while the database is down: nodes keep serving.
 pub async fn beat(keeper: Keeper, nodes: Nodes) {
-    let mut ticks = tokio::time::interval(HEARTBEAT);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut state = keeper.watch_state();
     let mut round = 0;
     loop {
-        // A change of the table goes out at once.
+        let is_handing_over = state
+            .borrow()
+            .as_ref()
+            .is_some_and(|state| state.pool.coming.is_some());
+        let pause = if is_handing_over {
+            HAND_OVER_HEARTBEAT
+        } else {
+            HEARTBEAT
+        };
+        // A change of the state goes out at once.
         tokio::select! {
-            _ = ticks.tick() => {}
+            () = tokio::time::sleep(pause) => {}
             changed = state.changed() => if changed.is_err() { return },
         }
         round += 1;
@@ -118,7 +124,8 @@ impl Visit<'_> {
         let ready = async {
             let is_it = self.check_configuration().await?;
             if is_it && lease_is_over {
-                self.nodes.clear(self.address).await?;
+                let void_through = self.state.pool.hand_over;
+                self.nodes.clear(self.address, void_through).await?;
             }
             Ok::<_, NodeError>(is_it && lease_is_over)
         }
@@ -127,12 +134,17 @@ impl Visit<'_> {
     }
 
     async fn tell_place(&self, position: u32, nodes: u32) -> Result<(), NodeError> {
-        let epoch = self.state.pool.epoch;
+        let pool = &self.state.pool;
+        let epoch = pool.epoch;
         let place = Place {
+            instance: self.node.instance.clone(),
             epoch,
+            revision: pool.revision.unsigned_abs(),
             position: position as usize,
             nodes: nodes as usize,
             lease_ms: u64::try_from(LEASE.as_millis()).unwrap_or(u64::MAX),
+            taken: pool.taken,
+            hand_over: pool::hand_over(self.state),
         };
         let id = self.node.id;
         let before = self
@@ -142,13 +154,18 @@ impl Visit<'_> {
         let told = self.nodes.put_table(self.address, &place).await;
         let mut seen = self.keeper.seen();
         match &told {
-            Ok(()) => seen.heartbeat_answered(id, epoch, Instant::now()),
+            Ok(progress) => {
+                seen.heartbeat_answered(id, epoch, Instant::now());
+                if let Some(progress) = progress {
+                    seen.progressed(id, *progress);
+                }
+            }
             Err(error) if error.never_arrived() => seen.heartbeat_refused(id, before),
             Err(_) => {}
         }
         drop(seen);
         self.note("sending a heartbeat", &told);
-        told
+        told.map(|_| ())
     }
 
     /// Asks the node who it is and sets what it should be; false if another node has its address now.
@@ -165,6 +182,7 @@ impl Visit<'_> {
         seen.answered(self.node.id, Instant::now());
         seen.configured(self.node.id, wish);
         seen.newest_epoch = seen.newest_epoch.max(statistics.epoch);
+        seen.newest_hand_over = seen.newest_hand_over.max(statistics.hand_over);
         Ok(true)
     }
 

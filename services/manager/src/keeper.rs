@@ -197,6 +197,11 @@ impl Keeper {
         Ok(next)
     }
 
+    /// Waits until the change that is being made, if any, is stored and seen.
+    pub async fn settled(&self) {
+        let _changing = self.0.changing.lock().await;
+    }
+
     /// A write whose answer was lost may have been done: only the database can tell. Until it does,
     /// nobody acts.
     async fn recover(&self, error: &catalog::Error) {

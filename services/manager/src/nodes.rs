@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header};
 use kit::body;
 use kit::client::{Client, ClientError};
-use kit::pool::{Configuration, EPOCH, Place, Statistics};
+use kit::pool::{Clear, Configuration, EPOCH, Place, Progress, Statistics};
 use kit::token::{self, Token};
 use serde::Serialize;
 
@@ -61,12 +61,21 @@ impl Nodes {
         }
     }
 
-    /// Gives a node its place in the table and a lease.
+    /// Gives a node its place in the table and a lease. Answers how far it has come with the hand-over
+    /// that is under way.
     ///
     /// # Errors
     /// When it does not take it.
-    pub async fn put_table(&self, address: &str, place: &Place) -> Result<(), NodeError> {
-        self.put(address, "/table", place).await
+    pub async fn put_table(
+        &self,
+        address: &str,
+        place: &Place,
+    ) -> Result<Option<Progress>, NodeError> {
+        let answer = self.put(address, "/table", place).await?;
+        if answer.body().is_empty() {
+            return Ok(None);
+        }
+        Ok(Some(serde_json::from_slice(answer.body())?))
     }
 
     /// Sets a node's capacity and policy.
@@ -74,16 +83,17 @@ impl Nodes {
     /// # Errors
     /// When it does not take them.
     pub async fn configure(&self, address: &str, wish: &Configuration) -> Result<(), NodeError> {
-        self.put(address, "/configuration", wish).await
+        self.put(address, "/configuration", wish).await?;
+        Ok(())
     }
 
-    /// Empties a node and voids its leases.
+    /// Empties a node and voids its leases, and the hand-overs up to `void_through`.
     ///
     /// # Errors
     /// When it does not do it.
-    pub async fn clear(&self, address: &str) -> Result<(), NodeError> {
-        self.call(Method::POST, address, "/clear", Bytes::new())
-            .await?;
+    pub async fn clear(&self, address: &str, void_through: u64) -> Result<(), NodeError> {
+        let body = Bytes::from(serde_json::to_vec(&Clear { void_through })?);
+        self.call(Method::POST, address, "/clear", body).await?;
         Ok(())
     }
 
@@ -103,10 +113,9 @@ impl Nodes {
         address: &str,
         path: &str,
         value: &impl Serialize,
-    ) -> Result<(), NodeError> {
+    ) -> Result<Response<Bytes>, NodeError> {
         let body = Bytes::from(serde_json::to_vec(value)?);
-        self.call(Method::PUT, address, path, body).await?;
-        Ok(())
+        self.call(Method::PUT, address, path, body).await
     }
 
     async fn call(

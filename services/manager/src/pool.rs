@@ -2,10 +2,12 @@
 //! clock. Nothing here waits, calls or stores.
 
 mod decide;
+mod hand_over;
 mod replace;
 mod seen;
 
 pub use decide::{empty_places, next};
+pub use hand_over::HAND_OVER_LIMIT;
 pub use replace::{Replacing, replacing};
 pub use seen::{Instance, InstanceState, NodeSeen, Outdated, Seen};
 
@@ -13,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use catalog::{NodeRow, PoolState, Stage};
 use jiff::Timestamp;
-use kit::pool::{Member, Table};
+use kit::pool::{HandOver, Member, Progress, Table};
 use uuid::Uuid;
 
 /// The smallest and the largest pool (partitions are sixteen; a pool has 1 to 8 nodes).
@@ -22,6 +24,8 @@ pub const SIZES: std::ops::RangeInclusive<u32> = 1..=8;
 pub const LEASE: Duration = Duration::from_millis(2000);
 /// How often each node hears from the manager.
 pub const HEARTBEAT: Duration = Duration::from_millis(500);
+/// How often while entries are handed over, so that the table changes as soon as they are.
+pub const HAND_OVER_HEARTBEAT: Duration = Duration::from_millis(100);
 /// A node that has been silent for so long is left out of the table.
 pub const SILENCE: Duration = Duration::from_secs(3);
 /// A node that has been left out for so long is replaced.
@@ -79,6 +83,40 @@ pub fn table(state: &PoolState) -> Table {
     }
 }
 
+/// The hand-over that is under way, as nodes are told.
+#[must_use]
+pub fn hand_over(state: &PoolState) -> Option<HandOver> {
+    let coming = state.pool.coming.as_ref()?;
+    let nodes = coming.nodes.iter().map(|id| {
+        let node = state.nodes.iter().find(|node| Some(node.id) == *id)?;
+        member(node)
+    });
+    Some(HandOver {
+        number: state.pool.hand_over,
+        nodes: nodes.collect(),
+    })
+}
+
+/// How far all nodes together have come with the hand-over that is under way, as far as they have
+/// told.
+#[must_use]
+pub fn progress(state: &PoolState, seen: &Seen) -> Option<Progress> {
+    state.pool.coming.as_ref()?;
+    let number = state.pool.hand_over;
+    let mut all = Progress {
+        number,
+        ..Progress::default()
+    };
+    for node in &state.nodes {
+        if let Some(progress) = seen.progress(node.id, number) {
+            all.moved += progress.moved;
+            all.moved_bytes += progress.moved_bytes;
+            all.left += progress.left;
+        }
+    }
+    Some(all)
+}
+
 /// The node that serves a place.
 #[must_use]
 pub fn serving_at(state: &PoolState, place: u32) -> Option<&NodeRow> {
@@ -115,9 +153,12 @@ pub(crate) fn count(state: &PoolState, wanted: impl Fn(Stage) -> bool) -> u32 {
 }
 
 /// Whether front-ends may be told of the state's table: everybody in it has taken it in, and nobody
-/// can still be serving by an older one.
+/// can still be serving by an older one. And nobody is told any more to take in what was handed over.
 #[must_use]
 pub fn may_publish(state: &PoolState, seen: &Seen, now: &Now) -> bool {
+    if state.pool.taken != 0 {
+        return false;
+    }
     state.nodes.iter().all(|node| {
         let epoch = state.pool.epoch;
         if node.stage == Stage::Serving {

@@ -343,3 +343,35 @@ fn a_smaller_capacity_or_another_policy_counts_at_once() {
     });
     assert_eq!((cache.items(), cache.bytes()), (0, 0));
 }
+
+#[test]
+fn what_others_had_goes_evenly_into_the_order() {
+    let now = Instant::now();
+    let lru = |capacity| Configuration {
+        capacity,
+        policy: Policy::Lru,
+    };
+    let value = || Value {
+        content: Bytes::from_static(&[7; 10]),
+        content_type: HeaderValue::from_static("image/png"),
+    };
+    let mut cache = Cache::new(lru(1000), StdRng::seed_from_u64(1));
+    for key in ["old", "new"] {
+        let lease = cache.lease(key, now);
+        assert_eq!(cache.fill(key, lease, value(), now), Fill::Stored);
+    }
+    let others = ["first", "new", "second", "third", "last"];
+    cache.admit(others.map(|key| (Arc::from(key), value())).into());
+    let order = |cache: &Cache<StdRng>| {
+        let keys = cache.keys(|_| true);
+        keys.iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    let all = ["first", "new", "second", "third", "old", "last"];
+    assert_eq!(
+        (order(&cache), cache.items()),
+        (all.map(str::to_owned).into(), 6)
+    );
+    cache.configure(lru(39));
+    assert_eq!(order(&cache), ["first", "new"]);
+    assert_eq!(cache.bytes(), 15 + 13);
+}

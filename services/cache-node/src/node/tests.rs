@@ -28,6 +28,7 @@ fn place(epoch: u64, position: usize, nodes: usize) -> Place {
         position,
         nodes,
         lease_ms: 2000,
+        ..Place::default()
     }
 }
 
@@ -84,7 +85,7 @@ fn an_invalidation_counts_even_after_the_lease() {
     let node = node(1000, now);
     node.adopt(place(1, 0, 1), now).unwrap();
     keep(&node, "k1", 1, now);
-    assert_eq!(node.invalidate("k1", 1, now + LEASE), Ok(()));
+    assert_eq!(node.invalidate("k1", 1, now + LEASE), Ok(Invalidated::Done));
     node.adopt(place(1, 0, 1), now + LEASE).unwrap();
     assert!(matches!(
         node.get("k1", 1, now + LEASE),
@@ -241,4 +242,212 @@ fn many_threads_leave_the_accounts_exact() {
         }
     }
     assert_eq!((statistics.items, statistics.bytes), (found, weighed));
+}
+
+/// A hand-over of node 0 of one to nodes 0 and 1 of two.
+fn hand_over(number: u64) -> Place {
+    let member = |instance: &str| {
+        Some(kit::pool::Member {
+            instance: instance.to_owned(),
+            address: "127.0.0.1:1".to_owned(),
+        })
+    };
+    Place {
+        revision: number,
+        hand_over: Some(HandOver {
+            number,
+            nodes: vec![member("i-1"), member("i-2")],
+        }),
+        ..place(1, 0, 1)
+    }
+}
+
+fn parcel(node: &Node, number: u64) -> Parcel {
+    match node.parcel(number) {
+        Next::Parcel(parcel) => parcel,
+        other => panic!("no parcel but {other:?}"),
+    }
+}
+
+fn heir(now: Instant) -> Node {
+    let configuration = Configuration {
+        capacity: 1000,
+        policy: Policy::Lru,
+    };
+    Node::new("i-2".to_owned(), configuration, now)
+}
+
+/// Sends a parcel, to the life that the node has.
+fn receive(node: &Node, parcel: &Parcel) -> Put {
+    let value = || parcel.value.clone();
+    let put = |life| node.receive(parcel.number, &parcel.key, value(), parcel.mark, life);
+    let Put::OtherLife(own) = put(None) else {
+        panic!("taken by anybody");
+    };
+    put(Some(own))
+}
+
+#[test]
+fn what_was_meant_for_an_earlier_life_is_sent_anew() {
+    let now = Instant::now();
+    let (node, heir) = (node(1000, now), heir(now));
+    node.adopt(place(1, 0, 1), now).unwrap();
+    keep(&node, "k1", 1, now);
+    node.adopt(hand_over(1), now).unwrap();
+    let first = parcel(&node, 1);
+    assert_eq!(first.heir_life, None);
+    let heir_life = |heir: &Node| match heir.receive(9, "x", value(1), first.mark, None) {
+        Put::OtherLife(own) => own,
+        other => panic!("{other:?}"),
+    };
+    node.sent(&first, Sent::OtherLife(heir_life(&heir)));
+    assert_eq!(parcel(&node, 1).heir_life, Some(heir_life(&heir)));
+}
+
+/// k1 is in partition 11, k2 in 6: of two nodes the second owns k1.
+#[test]
+fn only_what_will_be_anothers_is_handed_over_and_served_meanwhile() {
+    let now = Instant::now();
+    let node = node(1000, now);
+    node.adopt(place(1, 0, 1), now).unwrap();
+    keep(&node, "k1", 1, now);
+    keep(&node, "k2", 1, now);
+    let adopted = node.adopt(hand_over(1), now).unwrap();
+    assert_eq!(adopted.begun, Some(1));
+    assert_eq!(adopted.progress.unwrap().left, 1);
+    let parcel = parcel(&node, 1);
+    assert_eq!((&*parcel.key, &*parcel.to.instance), ("k1", "i-2"));
+    assert!(matches!(node.parcel(1), Next::Nothing));
+    assert!(matches!(node.get("k1", 1, now), Ok(Lookup::Hit(_))));
+    node.sent(&parcel, Sent::Moved);
+    let adopted = node.adopt(hand_over(1), now).unwrap();
+    let progress = adopted.progress.unwrap();
+    assert_eq!((adopted.begun, progress.left), (None, 0), "begun once");
+    assert_eq!((progress.moved, progress.moved_bytes), (1, 12));
+    node.adopt(place(1, 0, 1), now).unwrap_err();
+    let over = Place {
+        revision: 2,
+        ..place(1, 0, 1)
+    };
+    assert_eq!(node.adopt(over, now).unwrap().progress, None);
+    assert!(matches!(node.parcel(1), Next::Over));
+}
+
+#[test]
+fn an_entry_that_was_invalidated_on_its_way_does_not_arrive_any_more() {
+    let now = Instant::now();
+    let (node, heir) = (node(1000, now), heir(now));
+    node.adopt(place(1, 0, 1), now).unwrap();
+    keep(&node, "k1", 1, now);
+    node.adopt(hand_over(1), now).unwrap();
+    let late = parcel(&node, 1);
+    let Ok(Invalidated::PassOn(pass)) = node.invalidate("k1", 1, now) else {
+        panic!("the heir has to know");
+    };
+    heir.drop_received(pass.number, "k1", pass.mark);
+    assert_eq!(receive(&heir, &late), Put::Overtaken);
+    keep(&node, "k1", 1, now);
+    let newer = parcel(&node, 1);
+    assert_eq!(receive(&heir, &newer), Put::Kept);
+    assert_eq!(receive(&heir, &late), Put::Overtaken);
+    let key_of_the_other = node.invalidate("k2", 1, now);
+    assert_eq!(key_of_the_other, Ok(Invalidated::Done));
+}
+
+#[test]
+fn what_an_earlier_life_sent_does_not_arrive_after_a_later_ones_invalidation() {
+    let now = Instant::now();
+    let (node, heir) = (node(1000, now), heir(now));
+    node.adopt(place(1, 0, 1), now).unwrap();
+    keep(&node, "k1", 1, now);
+    node.adopt(hand_over(1), now).unwrap();
+    let late = parcel(&node, 1);
+    let other_life = Mark {
+        life: late.mark.life.wrapping_add(1),
+        sequence: 1,
+    };
+    heir.drop_received(1, "k1", other_life);
+    assert_eq!(receive(&heir, &late), Put::Overtaken);
+    heir.drop_received(1, "k1", late.mark);
+    let much_later = Parcel {
+        mark: Mark {
+            sequence: u64::MAX,
+            ..late.mark
+        },
+        ..late
+    };
+    assert_eq!(
+        receive(&heir, &much_later),
+        Put::Overtaken,
+        "no order of lives"
+    );
+}
+
+#[test]
+fn only_the_hand_over_that_made_a_table_counts_in_it() {
+    let now = Instant::now();
+    for (taken, is_there) in [(1, true), (0, false), (2, false)] {
+        let (node, heir) = (node(1000, now), heir(now));
+        node.adopt(place(1, 0, 1), now).unwrap();
+        keep(&node, "k1", 1, now);
+        node.adopt(hand_over(1), now).unwrap();
+        let parcel = parcel(&node, 1);
+        assert_eq!(receive(&heir, &parcel), Put::Kept);
+        assert_eq!(heir.statistics(now).items, 0, "put aside");
+        let next = Place {
+            taken,
+            ..place(2, 1, 2)
+        };
+        heir.adopt(next, now).unwrap();
+        let found = heir.get("k1", 2, now).unwrap();
+        assert_eq!(matches!(found, Lookup::Hit(_)), is_there, "{taken}");
+        assert_eq!(receive(&heir, &parcel), Put::Closed, "{taken}: too late");
+    }
+}
+
+#[test]
+fn a_clear_voids_what_is_handed_over_and_what_is_on_its_way() {
+    let now = Instant::now();
+    let (node, heir) = (node(1000, now), heir(now));
+    node.adopt(place(1, 0, 1), now).unwrap();
+    keep(&node, "k1", 1, now);
+    node.adopt(hand_over(1), now).unwrap();
+    let parcel = parcel(&node, 1);
+    heir.clear(1);
+    assert_eq!(receive(&heir, &parcel), Put::Closed, "before it arrived");
+    node.sent(&parcel, Sent::NotWanted);
+    node.clear(1);
+    assert!(matches!(node.parcel(1), Next::Nothing));
+}
+
+#[test]
+fn a_heir_takes_no_more_than_its_capacity() {
+    let now = Instant::now();
+    let heir = heir(now);
+    let mark = |sequence| Mark { life: 1, sequence };
+    assert_eq!(heir.receive(1, "a", value(600), mark(1)), Put::Kept);
+    assert_eq!(heir.receive(1, "b", value(600), mark(2)), Put::Full);
+    assert_eq!(heir.receive(1, "b", value(9), mark(1)), Put::Overtaken);
+    assert_eq!(
+        heir.receive(1, "a", value(900), mark(3)),
+        Put::Kept,
+        "instead"
+    );
+}
+
+#[test]
+fn a_table_for_another_node_is_refused() {
+    let now = Instant::now();
+    let node = node(1000, now);
+    let other = Place {
+        instance: Some("i-9".to_owned()),
+        ..place(1, 0, 1)
+    };
+    assert_eq!(
+        node.adopt(other, now),
+        Err(TableError::Other {
+            own: "i-1".to_owned()
+        })
+    );
+    assert!(!node.is_serving(now));
 }

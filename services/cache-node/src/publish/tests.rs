@@ -96,6 +96,7 @@ fn node() -> Node {
             position: 0,
             nodes: 1,
             lease_ms: 60_000,
+            ..Place::default()
         },
         now,
     )

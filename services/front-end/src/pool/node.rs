@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::stream;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
-use http::{Method, Request, Response, StatusCode};
+use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use kit::body::{self, Body};
@@ -17,8 +17,8 @@ use crate::image::Kind;
 use crate::key::Key;
 use crate::photo::Photo;
 
-/// A node answers a lookup from memory: past this it is as good as dead.
-const LOOKUP_TIME: Duration = Duration::from_millis(1000);
+/// A node answers a lookup from memory: past this it is as good as dead, and the bucket is quicker.
+const LOOKUP_TIME: Duration = Duration::from_millis(400);
 /// For the bytes of the largest photo to pass between two hosts of a zone.
 const TRANSFER_TIME: Duration = Duration::from_secs(5);
 /// An invalidation is tried again until it worked: each attempt may be short.
@@ -40,9 +40,9 @@ pub(super) enum Found {
 /// Why a node did not do as asked.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum NodeError {
-    #[error("the node has the table of another epoch")]
-    Epoch,
-    #[error("the node holds no lease from the manager")]
+    #[error("the node has the table of epoch {0}")]
+    Epoch(u64),
+    #[error("the node holds no lease from the manager, or is handing the key over")]
     NotServing,
     #[error("the lease of the fill is void")]
     LeaseVoid,
@@ -98,7 +98,7 @@ impl Nodes {
                     .map(Found::Nothing)
                     .ok_or(NodeError::Unexpected(StatusCode::NOT_FOUND))
             }
-            status => Err(refused(status)),
+            status => Err(refused(status, answer.headers())),
         }
     }
 
@@ -132,8 +132,10 @@ impl Nodes {
         let answer = self.http.send(request, TRANSFER_TIME).await?;
         match answer.status() {
             StatusCode::NO_CONTENT => Ok(()),
-            StatusCode::CONFLICT if !is_epoch(&answer) => Err(NodeError::LeaseVoid),
-            status => Err(refused(status)),
+            StatusCode::CONFLICT if own_epoch(answer.headers()).is_none() => {
+                Err(NodeError::LeaseVoid)
+            }
+            status => Err(refused(status, answer.headers())),
         }
     }
 
@@ -144,9 +146,10 @@ impl Nodes {
         key: &Key,
     ) -> Result<(), NodeError> {
         let request = self.request(Method::DELETE, member, epoch, key, body::empty());
-        match self.http.send(request, INVALIDATE_TIME).await?.status() {
+        let answer = self.http.send(request, INVALIDATE_TIME).await?;
+        match answer.status() {
             StatusCode::NO_CONTENT => Ok(()),
-            status => Err(refused(status)),
+            status => Err(refused(status, answer.headers())),
         }
     }
 
@@ -172,15 +175,15 @@ impl Nodes {
 }
 
 /// A node names its own epoch when it refuses ours; a void lease has no such header.
-fn is_epoch(answer: &Response<Bytes>) -> bool {
-    answer.headers().contains_key(&EPOCH)
+fn own_epoch(headers: &HeaderMap) -> Option<u64> {
+    headers.get(&EPOCH)?.to_str().ok()?.parse().ok()
 }
 
-fn refused(status: StatusCode) -> NodeError {
-    match status {
-        StatusCode::CONFLICT => NodeError::Epoch,
-        StatusCode::SERVICE_UNAVAILABLE => NodeError::NotServing,
-        status => NodeError::Unexpected(status),
+fn refused(status: StatusCode, headers: &HeaderMap) -> NodeError {
+    match (status, own_epoch(headers)) {
+        (StatusCode::CONFLICT, Some(own)) => NodeError::Epoch(own),
+        (StatusCode::SERVICE_UNAVAILABLE, _) => NodeError::NotServing,
+        (status, _) => NodeError::Unexpected(status),
     }
 }
 

@@ -51,6 +51,15 @@ impl Tables {
         let _ = self.table.subscribe().wait_for(Option::is_some).await;
     }
 
+    /// Waits until the table of `epoch`, or a newer one, is known.
+    pub(super) async fn reach(&self, epoch: u64) {
+        let mut table = self.table.subscribe();
+        let is_there =
+            |table: &Option<Arc<Table>>| table.as_ref().is_some_and(|table| table.epoch >= epoch);
+        // The sender is ours: it does not go away while we wait.
+        let _ = table.wait_for(is_there).await;
+    }
+
     /// Long-polls for ever.
     pub(super) async fn follow(&self) {
         let mut pause = PAUSES.0;

@@ -185,6 +185,7 @@ impl TestManager {
                         position,
                         nodes: nodes.len(),
                         lease_ms,
+                        ..Place::default()
                     },
                 )
                 .await;

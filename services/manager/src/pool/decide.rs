@@ -5,7 +5,7 @@ use jiff::SignedDuration;
 use uuid::Uuid;
 
 use super::{
-    DRAIN, InstanceState, Now, PATIENCE, REPLACE_AFTER, SILENCE, START_DEADLINE, Seen, count,
+    DRAIN, InstanceState, Now, REPLACE_AFTER, SILENCE, START_DEADLINE, Seen, count, hand_over,
     new_node, replace, serving_at, table,
 };
 
@@ -26,24 +26,34 @@ pub fn next(
     give_up_the_lost(&mut next, seen, now);
     give_up_the_stillborn(&mut next, seen, now);
     replace::give_up_the_outdated(&mut next, seen, now);
-    shrink(&mut next, now);
     end_the_drained(&mut next, state, seen, now);
     end_the_surplus(&mut next, seen, now);
     bring_back_the_lost(&mut next, seen, now);
     fill_empty_places(&mut next, seen, now);
-    grow(&mut next, seen, now);
-    replace::put_in_place(&mut next, seen, now);
+    hand_over::give_up(&mut next, state, seen, now);
+    hand_over::conclude(&mut next, seen);
+    let taken = hand_over::finish(&mut next, seen, now);
+    hand_over::begin(&mut next, seen, now);
     replace::make_room(&mut next, seen, now);
     forget_the_gone(&mut next, seen);
     launch_the_missing(&mut next, seen, now, new_id);
-    if table(&next).nodes != table(state).nodes {
+    number_the_table(&mut next, state, seen, taken);
+    next
+}
+
+/// Another table has another epoch. What was being handed over is right for one table only.
+fn number_the_table(next: &mut PoolState, state: &PoolState, seen: &Seen, taken: Option<u64>) {
+    if table(next).nodes != table(state).nodes {
         next.pool.epoch += 1;
+        next.pool.taken = taken.unwrap_or(0);
+        next.pool.coming = None;
     }
     if seen.newest_epoch > next.pool.epoch {
         // Nodes that outlived their database: a table they know nothing of must be newer than theirs.
         next.pool.epoch = seen.newest_epoch + 1;
+        next.pool.taken = 0;
+        next.pool.coming = None;
     }
-    next
 }
 
 pub(super) fn enter(node: &mut NodeRow, stage: Stage, now: &Now) {
@@ -130,24 +140,6 @@ fn give_up_the_stillborn(next: &mut PoolState, seen: &Seen, now: &Now) {
     }
 }
 
-/// Shrinking removes the last places.
-fn shrink(next: &mut PoolState, now: &Now) {
-    let wanted = next.pool.wanted;
-    if next.pool.size <= wanted {
-        return;
-    }
-    next.pool.size = wanted;
-    for node in &mut next.nodes {
-        if node.place.is_some_and(|place| place >= wanted) {
-            let stage = match node.stage {
-                Stage::Serving => Stage::Leaving,
-                _ => Stage::Ending,
-            };
-            enter(node, stage, now);
-        }
-    }
-}
-
 /// A leaving node ends once front-ends know and their requests in flight had time to end.
 fn end_the_drained(next: &mut PoolState, state: &PoolState, seen: &Seen, now: &Now) {
     let is_drained = seen.published.is_some_and(|(epoch, at)| {
@@ -224,27 +216,6 @@ fn fill_empty_places(next: &mut PoolState, seen: &Seen, now: &Now) {
         }
         let Some(index) = ready.next() else { return };
         join(&mut next.nodes[index], place, now);
-    }
-}
-
-/// New places are added at the end, for all that are on their way at once if they come together:
-/// each epoch moves entries.
-fn grow(next: &mut PoolState, seen: &Seen, now: &Now) {
-    let ready = ready_nodes(next, seen);
-    let all_are_ready = ready.len() as u32 == count(next, is_on_its_way);
-    let has_waited = ready.iter().any(|index| {
-        let since = seen.ready(next.nodes[*index].id).unwrap_or(now.instant);
-        now.instant.saturating_duration_since(since) >= PATIENCE
-    });
-    if !all_are_ready && !has_waited {
-        return;
-    }
-    for index in ready {
-        if next.pool.size >= next.pool.wanted {
-            return;
-        }
-        join(&mut next.nodes[index], next.pool.size, now);
-        next.pool.size += 1;
     }
 }
 

@@ -1,10 +1,11 @@
 //! Nodes that are not what the blueprint says any more are replaced, one at a time: a spare one is
-//! launched, takes the old one's place in the table when it is ready, and the old one drains and
-//! ends. Only then comes the next. Resizing and the replacement of dead nodes go first.
+//! launched, is handed what the old one holds, takes its place in the table, and the old one drains
+//! and ends. Only then comes the next. Resizing and the replacement of dead nodes go first.
 
 use catalog::{NodeRow, PoolState, Stage};
+use uuid::Uuid;
 
-use super::decide::{enter, is_on_its_way, join, ready_nodes};
+use super::decide::{enter, is_on_its_way, ready_nodes};
 use super::{Now, Outdated, Seen, count, serving};
 
 /// How far the replacement of outdated nodes has come.
@@ -59,18 +60,11 @@ pub(super) fn needs_a_spare(next: &PoolState, seen: &Seen) -> bool {
     !seen.is_full && outdated_in_a_whole_pool(next, seen).is_some()
 }
 
-/// The spare node takes the outdated one's place in the order.
-pub(super) fn put_in_place(next: &mut PoolState, seen: &Seen, now: &Now) {
-    let Some(old) = outdated_in_a_whole_pool(next, seen) else {
-        return;
-    };
-    let Some(new) = ready_nodes(next, seen).first().copied() else {
-        return;
-    };
-    if let Some(place) = next.nodes[old].place {
-        enter(&mut next.nodes[old], Stage::Leaving, now);
-        join(&mut next.nodes[new], place, now);
-    }
+/// The place of the outdated node that is next, and the spare node that takes it.
+pub(super) fn next_replacement(next: &PoolState, seen: &Seen) -> Option<(u32, Uuid)> {
+    let old = outdated_in_a_whole_pool(next, seen)?;
+    let new = ready_nodes(next, seen).first().copied()?;
+    Some((next.nodes[old].place?, next.nodes[new].id))
 }
 
 /// In a full account the old node has to go before a new one can come: its place is empty until then.

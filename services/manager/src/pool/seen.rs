@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use catalog::NodeRow;
-use kit::pool::Configuration;
+use kit::pool::{Configuration, Progress};
 use uuid::Uuid;
 
 use super::LEASE;
@@ -27,6 +27,10 @@ pub struct Seen {
     pub is_full: bool,
     /// The newest epoch that any node claims to have: ours must be beyond it.
     pub newest_epoch: u64,
+    /// The newest hand-over that any node has heard of: ours must be beyond it.
+    pub newest_hand_over: u64,
+    /// How many are clearing caches at the moment.
+    pub clearing: u32,
     /// The epoch that front-ends were told of, and when.
     pub published: Option<(u64, Instant)>,
 }
@@ -44,6 +48,8 @@ pub struct NodeSeen {
     pub ready: Option<Instant>,
     /// What it was last known to be configured as.
     pub configured: Option<Configuration>,
+    /// How far it has come with handing over.
+    pub progress: Option<Progress>,
 }
 
 /// An instance of the pool, as EC2 lists it.
@@ -111,6 +117,8 @@ impl Seen {
             judged: None,
             is_full: false,
             newest_epoch: 0,
+            newest_hand_over: 0,
+            clearing: 0,
             published: None,
         }
     }
@@ -223,6 +231,25 @@ impl Seen {
     pub fn set_ready(&mut self, id: Uuid, ready: bool, now: Instant) {
         let node = self.nodes.entry(id).or_default();
         node.ready = ready.then(|| node.ready.unwrap_or(now));
+    }
+
+    /// Notes how far a node has come with a hand-over.
+    pub fn progressed(&mut self, id: Uuid, progress: Progress) {
+        self.nodes.entry(id).or_default().progress = Some(progress);
+    }
+
+    /// How far a node has come with hand-over `number`; `None` if it has not told.
+    #[must_use]
+    pub fn progress(&self, id: Uuid, number: u64) -> Option<Progress> {
+        let progress = self.nodes.get(&id)?.progress;
+        progress.filter(|progress| progress.number == number)
+    }
+
+    /// Whether a node has handed over everything.
+    #[must_use]
+    pub fn has_handed_over(&self, id: Uuid, number: u64) -> bool {
+        self.progress(id, number)
+            .is_some_and(|progress| progress.left == 0)
     }
 
     /// Forgets nodes that are no more.

@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 
 use catalog::{Mode, NodeRow, Policy, PoolRow, PoolState, Stage};
 use jiff::Timestamp;
+use kit::pool::Progress;
 use manager::pool::{
-    self, Instance, InstanceState, LEASE, Now, Outdated, SILENCE, SIZES, Seen, is_steady,
-    may_publish, next, replacing, table,
+    self, HAND_OVER_LIMIT, Instance, InstanceState, LEASE, Now, Outdated, SILENCE, SIZES, Seen,
+    is_steady, may_publish, next, replacing, table,
 };
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -68,6 +69,8 @@ struct Letter {
     id: Uuid,
     instance: String,
     epoch: u64,
+    /// The hand-over that it tells of, and what is left of it at the node.
+    hand_over: Option<(u64, u64)>,
     is_answered: bool,
 }
 
@@ -103,6 +106,10 @@ impl Simulation {
             max_miss: 0.6,
             min_miss: 0.2,
             told: None,
+            hand_over: 0,
+            taken: 0,
+            coming: None,
+            hands_over: true,
         };
         Self {
             start,
@@ -182,6 +189,7 @@ impl Simulation {
         }
         assert_eq!(after.pool.wanted, before.pool.wanted);
         assert!(after.pool.size <= *SIZES.end());
+        self.check_hand_over(before, after);
         let placed: Vec<_> = after.nodes.iter().filter_map(|node| node.place).collect();
         let places: BTreeSet<_> = placed.iter().collect();
         assert_eq!(placed.len(), places.len(), "two nodes at one place");
@@ -204,6 +212,40 @@ impl Simulation {
                     is_silent || self.seen.is_ending(node),
                     "left out for nothing"
                 );
+            }
+        }
+    }
+
+    /// What was handed over counts for one table only: the next one after that for which it was begun.
+    fn check_hand_over(&self, before: &PoolState, after: &PoolState) {
+        let (was, is) = (&before.pool, &after.pool);
+        assert!(is.hand_over >= was.hand_over, "a number shrank");
+        if is.coming.is_some() && is.coming != was.coming {
+            assert!(is.hand_over > was.hand_over, "two hand-overs of one number");
+            let published = self.seen.published.map(|(epoch, _)| epoch);
+            assert_eq!(published, Some(is.epoch), "begun before everybody knows");
+        }
+        if is.coming.is_some() {
+            assert_eq!(table(before).nodes, table(after).nodes);
+        }
+        if is.epoch == was.epoch {
+            assert!(is.taken == was.taken || is.taken == 0);
+        } else if is.taken > 0 {
+            assert_eq!((is.taken, is.epoch), (was.hand_over, was.epoch + 1));
+            let coming = was.coming.as_ref().expect("nothing was handed over");
+            for node in after.nodes.iter().filter(|it| it.stage == Stage::Serving) {
+                let place = node.place.unwrap() as usize;
+                assert_eq!(coming.nodes[place], Some(node.id));
+            }
+            let age = self
+                .clock()
+                .wall
+                .duration_since(coming.since)
+                .unsigned_abs();
+            let served = |it: &&NodeRow| it.stage == Stage::Serving;
+            for node in before.nodes.iter().filter(served) {
+                let is_done = self.seen.has_handed_over(node.id, is.taken);
+                assert!(is_done || age >= HAND_OVER_LIMIT, "not done");
             }
         }
     }
@@ -249,6 +291,14 @@ impl Simulation {
         if letter.is_answered {
             self.seen
                 .heartbeat_answered(letter.id, letter.epoch, self.now);
+            if let Some((number, left)) = letter.hand_over {
+                let progress = Progress {
+                    number,
+                    left,
+                    ..Progress::default()
+                };
+                self.seen.progressed(letter.id, progress);
+            }
         }
     }
 
@@ -300,6 +350,8 @@ impl Simulation {
                 id,
                 instance,
                 epoch: self.state.pool.epoch,
+                hand_over: pool::hand_over(&self.state)
+                    .map(|hand_over| (hand_over.number, u64::from(fate % 16 == 3))),
                 is_answered,
             });
         }
@@ -444,6 +496,86 @@ fn nodes_that_start_together_join_in_one_epoch() {
     simulation.state.pool.wanted = 8;
     simulation.settle();
     assert_eq!(simulation.state.pool.epoch, epoch + 1);
+}
+
+#[test]
+fn the_table_changes_only_after_everything_was_handed_over() {
+    let mut simulation = Simulation::new();
+    simulation.state.pool.wanted = 2;
+    simulation.settle();
+    let before = table(&simulation.state);
+    simulation.state.pool.wanted = 3;
+    let mut beats = |fate: u8, count: usize| {
+        for _ in 0..count {
+            for event in [
+                Event::Launch,
+                Event::List,
+                Event::Beat(vec![fate]),
+                Event::Wait(500),
+            ] {
+                simulation.happen(&event);
+            }
+        }
+        simulation.state.clone()
+    };
+    let waiting = beats(3 + 16, 20);
+    assert!(waiting.pool.coming.is_some());
+    assert_eq!(table(&waiting), before);
+    let done = beats(7, 4);
+    assert_eq!(done.pool.coming, None);
+    assert_eq!(table(&done).nodes.len(), 3);
+    assert_eq!(done.pool.epoch, waiting.pool.epoch + 1);
+}
+
+#[test]
+fn a_newer_wish_ends_a_hand_over_and_one_further_on_does_not() {
+    for (wish, goes_on) in [(2, false), (1, false), (8, true), (3, true)] {
+        let mut simulation = Simulation::new();
+        simulation.state.pool.wanted = 2;
+        simulation.settle();
+        simulation.state.pool.wanted = 3;
+        for _ in 0..20 {
+            for event in [
+                Event::Launch,
+                Event::List,
+                Event::Beat(vec![3 + 16]),
+                Event::Wait(500),
+            ] {
+                simulation.happen(&event);
+            }
+        }
+        let coming = simulation.state.pool.coming.clone().unwrap();
+        simulation.happen(&Event::Wish(wish));
+        let kept = simulation.state.pool.coming == Some(coming);
+        assert_eq!(kept, goes_on, "{wish}");
+        simulation.settle();
+        assert_eq!(table(&simulation.state).nodes.len(), wish as usize);
+    }
+}
+
+#[test]
+fn a_node_that_never_ends_its_hand_over_does_not_keep_the_pool_from_its_size() {
+    let mut simulation = Simulation::new();
+    simulation.state.pool.wanted = 2;
+    simulation.settle();
+    simulation.state.pool.wanted = 1;
+    let limit = HAND_OVER_LIMIT.as_secs() * 2 + 20;
+    for _ in 0..limit {
+        simulation.happen(&Event::Beat(vec![3 + 16]));
+        simulation.happen(&Event::Wait(500));
+    }
+    assert_eq!(table(&simulation.state).nodes.len(), 1);
+}
+
+#[test]
+fn without_handing_over_the_table_changes_at_once() {
+    let mut simulation = Simulation::new();
+    simulation.state.pool.wanted = 2;
+    simulation.settle();
+    simulation.state.pool.hands_over = false;
+    simulation.happen(&Event::Wish(1));
+    assert_eq!(table(&simulation.state).nodes.len(), 1);
+    assert_eq!(simulation.state.pool.taken, 0);
 }
 
 #[test]
