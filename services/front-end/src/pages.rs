@@ -133,12 +133,16 @@ impl Visit<'_> {
             title,
             deployment: &pages.deployment,
             manager: host.and_then(|host| view::manager_address(host, pages.manager_port)),
-            pool: Standing::now(&pages.pool).told(),
+            pool: self.is_let_in().then(|| Standing::now(&pages.pool).told()),
             csrf: self.csrf.as_deref(),
             upload_limit: pages.upload_limit,
             upload_limit_told: kit::words::size(pages.upload_limit),
             images_only: pages.images_only,
         }
+    }
+
+    fn is_let_in(&self) -> bool {
+        self.csrf.is_some() || matches!(self.front_end.pages.access, Access::Everybody)
     }
 
     fn render<T: Serialize>(&self, status: StatusCode, name: &str, page: &T) -> Response<Body> {

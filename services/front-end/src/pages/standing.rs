@@ -63,7 +63,7 @@ impl Standing {
             ),
             Self::NoNode => (
                 "warn",
-                "no node at the moment, photos come from the bucket".to_owned(),
+                "no node now, photos come from the bucket".to_owned(),
             ),
             Self::Unreachable => (
                 "bad",
@@ -178,7 +178,7 @@ mod tests {
             told(&[false, false, true], now),
             "Pool: 3 nodes, 2 are being replaced"
         );
-        let none = "Pool: no node at the moment, photos come from the bucket";
+        let none = "Pool: no node now, photos come from the bucket";
         assert_eq!(told(&[false], now), none);
         assert_eq!(told(&[], now), none);
     }

@@ -20,8 +20,8 @@ pub(super) struct Around<'a> {
     pub(super) deployment: &'a str,
     /// The manager's page as the browser reaches it.
     pub(super) manager: Option<String>,
-    /// How the pool stands.
-    pub(super) pool: Told,
+    /// How the pool stands; not told to those who have to log in first.
+    pub(super) pool: Option<Told>,
     /// What forms carry, where one has to log in.
     pub(super) csrf: Option<&'a str>,
     pub(super) upload_limit: u64,

@@ -72,7 +72,7 @@ async fn pages_are_told_of_every_change_of_the_pool() {
         (
             vec![None],
             "warn",
-            "no node at the moment, photos come from the bucket",
+            "no node now, photos come from the bucket",
         ),
         (vec![second], "good", "1 node"),
     ];

@@ -121,6 +121,7 @@ async fn silence_is_no_stall_while_heartbeats_are_taken() {
     let limits = Limits {
         head: Duration::from_millis(100),
         stall: Duration::from_millis(400),
+        pace: usize::MAX,
         ..Limits::default()
     };
     let telling = telling(limits, 1, Duration::from_millis(100)).await;

@@ -35,7 +35,7 @@ async fn the_pool_is_shown_as_it_changes_without_a_reload() {
         .await;
     browser.look("pool-one-replaced").await;
     stage.manager.commit(vec![None, None]).await;
-    browser.until_said("Pool: no node at the moment").await;
+    browser.until_said("Pool: no node now").await;
     stage.manager.commit(vec![first, second]).await;
     browser
         .until("document.querySelector('[data-standing]').textContent === 'Pool: 2 nodes'")
@@ -74,7 +74,7 @@ async fn a_photos_page_says_where_the_photo_it_shows_came_from() {
     other.close(&[]).await;
 
     stage.manager.commit(vec![None, None]).await;
-    browser.until_said("Pool: no node at the moment").await;
+    browser.until_said("Pool: no node now").await;
     stage.stored("lake", picture(2, "another").as_bytes()).await;
     browser.open(&address(&stage, "/view/lake")).await;
     let said = served(&browser).await;
@@ -106,6 +106,11 @@ async fn a_closed_deployment_asks_for_the_password_and_then_takes_photos() {
     let files = Files::new();
     let browser = opened(&stage, "/?q=lake").await;
     browser.until_said("Log in").await;
+    assert_eq!(
+        browser.count("[data-standing]").await,
+        0,
+        "not told to strangers"
+    );
     browser.look("login").await;
     browser.type_into("#password", "wrong").await;
     browser.click("main .primary").await;
