@@ -131,6 +131,9 @@ pub(crate) struct Output {
     /// Print the password of the manager's pages too
     #[arg(long)]
     pub(crate) show_password: bool,
+    /// Print the token of the API too, where the blueprint says `api: token`
+    #[arg(long)]
+    pub(crate) show_token: bool,
 }
 
 #[derive(Debug, Args)]

@@ -40,11 +40,9 @@ pub(crate) fn running(inventory: &Inventory) -> Vec<Running<'_>> {
 pub(crate) async fn doors(account: &Account, inventory: &Inventory) -> Result<Vec<Door>, AwsError> {
     let mut doors = Vec::new();
     for Running { instance, bucket } in running(inventory) {
-        let key = settings_key(Kind::Instance, &instance.resource.name);
-        let Some(text) = stored::get(account, bucket, &key).await? else {
+        let Some(settings) = settings(account, bucket, &instance.resource.name).await? else {
             continue;
         };
-        let settings: Value = serde_json::from_slice(&text).unwrap_or_default();
         let services = settings["services"].as_array().cloned().unwrap_or_default();
         for service in services.iter().filter_map(Value::as_str) {
             if let (Some(port), Some(address)) =
@@ -61,18 +59,43 @@ pub(crate) async fn doors(account: &Account, inventory: &Inventory) -> Result<Ve
     Ok(doors)
 }
 
-/// The password of the manager's pages.
-pub(crate) async fn password(
+/// The secrets of a deployment's people and programs.
+pub(crate) struct Shown {
+    /// The password of the manager's pages.
+    pub(crate) password: String,
+    /// The token of the API; `None` where it is open.
+    pub(crate) token: Option<String>,
+}
+
+/// The secrets that may be shown; `None` when they were never written.
+pub(crate) async fn shown(
     account: &Account,
     inventory: &Inventory,
-) -> Result<Option<String>, AwsError> {
+) -> Result<Option<Shown>, AwsError> {
     for Running { instance, bucket } in running(inventory) {
-        let key = secrets_key(Kind::Instance, &instance.resource.name);
+        let name = &instance.resource.name;
+        let key = secrets_key(Kind::Instance, name);
         if let Some(secrets) = Secrets::read(account, bucket, &key).await? {
-            return Ok(Some(secrets.manager_password));
+            let settings = settings(account, bucket, name).await?.unwrap_or_default();
+            let is_closed = settings["api"] == "token";
+            return Ok(Some(Shown {
+                password: secrets.manager_password,
+                token: secrets.api_token.filter(|_| is_closed),
+            }));
         }
     }
     Ok(None)
+}
+
+/// What an instance was told.
+async fn settings(
+    account: &Account,
+    bucket: &str,
+    instance: &ResourceName,
+) -> Result<Option<Value>, AwsError> {
+    let key = settings_key(Kind::Instance, instance);
+    let text = stored::get(account, bucket, &key).await?;
+    Ok(text.map(|text| serde_json::from_slice(&text).unwrap_or_default()))
 }
 
 /// What an instance last said of its pool.

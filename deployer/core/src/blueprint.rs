@@ -155,6 +155,30 @@ pub struct Instance {
     pub security_group: ResourceName,
     /// The services it runs.
     pub services: Vec<Service>,
+    /// Who may use the API of its services.
+    pub api: Api,
+}
+
+/// Who may use the API of a front-end and its manager.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Api {
+    /// Whoever reaches its port.
+    #[default]
+    Open,
+    /// Whoever shows the deployment's token; the photo pages need a login then.
+    Token,
+}
+
+impl Api {
+    /// Its name in blueprints and settings.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Api::Open => "open",
+            Api::Token => "token",
+        }
+    }
 }
 
 /// A service that we ship.

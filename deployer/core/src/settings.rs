@@ -111,6 +111,7 @@ impl Sources<'_> {
             .ok_or_else(|| NotYet(format!("instance/{instance_name}")))?;
         let services: Vec<_> = instance.services.iter().map(|s| s.as_str()).collect();
         let mut document = self.common(&services)?;
+        document["api"] = instance.api.as_str().into();
         for service in &instance.services {
             document[service.as_str()] = match service {
                 Service::FrontEnd => json!({

@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::failure::Failure;
 use crate::form::{self, FormError};
 use crate::key::Key;
+use crate::served::Served;
 use crate::{FrontEnd, passing};
 
 /// What a path below `/api` stands for.
@@ -65,6 +66,9 @@ pub(crate) async fn answer(
     front_end: &Arc<FrontEnd>,
     request: Request<Incoming>,
 ) -> Response<Body> {
+    if let Err(refused) = front_end.door.check(request.headers()) {
+        return refused.reply();
+    }
     let path = request.uri().path().to_owned();
     let Some(endpoint) = endpoint(&path) else {
         return told(&Failure::new(StatusCode::NOT_FOUND, unknown(&path)));
@@ -100,13 +104,16 @@ async fn upload(
     .await?;
     let key = Key::from_bytes(&form.key.ok_or(FormError::Missing("key"))?)?;
     front_end.store_photo(key.clone(), form.file).await?;
-    Ok(reply::json(
-        StatusCode::OK,
-        &Uploaded {
-            success: "true",
-            key: key.as_str(),
-        },
-    ))
+    Ok(uploaded(&key))
+}
+
+/// The contract's answer to an upload.
+pub(crate) fn uploaded(key: &Key) -> Response<Body> {
+    let uploaded = Uploaded {
+        success: "true",
+        key: key.as_str(),
+    };
+    reply::json(StatusCode::OK, &uploaded)
 }
 
 async fn list_keys(
@@ -131,9 +138,11 @@ async fn key(
 ) -> Result<Response<Body>, Failure> {
     refuse_parameters(request)?;
     let key = Key::from_path(rest)?;
-    let photo = front_end.store.photo(&key).await?;
+    let Served { photo, outcome, .. } = front_end.store.photo(&key).await?;
     let answer = body::full(Bytes::from(photo.answer(&key)));
-    Ok(reply::with_type(StatusCode::OK, "application/json", answer))
+    let mut response = reply::with_type(StatusCode::OK, "application/json", answer);
+    outcome.tell(response.headers_mut());
+    Ok(response)
 }
 
 fn refuse_parameters(request: &Request<Incoming>) -> Result<(), Failure> {

@@ -7,6 +7,7 @@ use std::io;
 use bytes::Bytes;
 use http::header::HeaderValue;
 use http_body::Body;
+use kit::csrf;
 use multer::{Field, Multipart};
 
 use crate::form::paced::{Allowance, Paced};
@@ -15,6 +16,9 @@ use crate::spool::{Folder, Spool};
 
 /// How many bytes a body may have beyond its file: part headers, the key, parts nobody asked for.
 pub const OVERHEAD: u64 = 1024 * 1024;
+
+/// How much of a token is read: more than one of ours has, which is 64 characters.
+const LONGEST_TOKEN: usize = 128;
 
 /// What both parts are, for messages.
 const RIGHT: &str = "send multipart/form-data with the part \"key\" (text) and the part \"file\" (the photo's bytes), each once";
@@ -28,6 +32,8 @@ pub struct Form {
     pub file_name: Option<String>,
     /// The part `file`.
     pub file: Spool,
+    /// The part `csrf-token`, by which a page's own form is known.
+    pub csrf: Option<String>,
 }
 
 /// Why a form was refused.
@@ -94,6 +100,7 @@ where
     let mut parts = Multipart::new(Paced::new(body, allowance.clone()), boundary);
     let mut key = None;
     let mut file = None;
+    let mut csrf = None;
     loop {
         allowance.for_headers();
         let Some(part) = parts
@@ -109,6 +116,7 @@ where
             Some("key") => key = Some(read_key(part, file_limit).await?),
             Some("file") if file.is_some() => return Err(FormError::Duplicate("file")),
             Some("file") => file = Some(read_file(part, file_limit, folder).await?),
+            Some(csrf::FIELD) => csrf = read_token(part, file_limit).await?,
             _ => skip(part, file_limit).await?,
         }
     }
@@ -117,6 +125,7 @@ where
         key,
         file_name,
         file,
+        csrf,
     })
 }
 
@@ -159,6 +168,20 @@ async fn read_key(mut part: Field<'_>, file_limit: u64) -> Result<Vec<u8>, FormE
         Key::from_bytes(&key)?;
     }
     Ok(key)
+}
+
+/// Reads a token, and no more of it than could be one of ours.
+async fn read_token(mut part: Field<'_>, file_limit: u64) -> Result<Option<String>, FormError> {
+    let mut token = Vec::new();
+    while let Some(chunk) = part
+        .chunk()
+        .await
+        .map_err(|error| refused(&error, file_limit))?
+    {
+        let room = LONGEST_TOKEN.saturating_sub(token.len());
+        token.extend(chunk.iter().take(room));
+    }
+    Ok(String::from_utf8(token).ok())
 }
 
 async fn read_file(

@@ -17,6 +17,7 @@ mod pages;
 mod passing;
 pub mod photo;
 pub mod pool;
+pub mod served;
 pub mod settings;
 pub mod spool;
 pub mod store;
@@ -30,6 +31,8 @@ use catalog::Catalog;
 use http::{Request, Response, StatusCode};
 use kit::body::{Body, Incoming};
 use kit::client::Client;
+use kit::door::{Door, NoToken};
+use kit::events::Listeners;
 use kit::health::Health;
 use kit::metrics::{Counter, Registry};
 use kit::server::{Drained, Server};
@@ -44,6 +47,10 @@ use crate::pool::Pool;
 use crate::settings::Settings;
 use crate::spool::{Folder, Spool};
 use crate::store::Store;
+
+/// How many pages are told of changes of the pool at a time: a quarter of the connections that the
+/// server takes, so that most are left for photos.
+const MOST_LISTENERS: usize = 256;
 
 /// How long uploads and fills that nobody waits for may take once the service is asked to stop.
 const LAST_TASKS: Duration = Duration::from_secs(5);
@@ -65,12 +72,27 @@ pub enum StartError {
     /// A page does not compile.
     #[error("compiling the pages")]
     Pages(#[from] Box<handlebars::TemplateError>),
+    /// The API is to be closed, and a secret for that is not there.
+    #[error("closing the API")]
+    Closing(#[from] Closing),
+}
+
+/// Why the API cannot be closed as the settings say.
+#[derive(Debug, thiserror::Error)]
+pub enum Closing {
+    /// Nobody could open it.
+    #[error(transparent)]
+    Token(#[from] NoToken),
+    /// Nobody who has logged in could be recognised.
+    #[error("the settings say `api: token`, and there is no `session-key` among the secrets")]
+    SessionKey,
 }
 
 /// What every request needs.
 pub(crate) struct FrontEnd {
     store: Arc<Store>,
     folder: Folder,
+    door: Door,
     pages: Pages,
     http: Client,
     /// `address:port`.
@@ -93,7 +115,9 @@ pub async fn run(
     shutdown: CancellationToken,
 ) -> Result<Drained, StartError> {
     let metrics = Registry::new();
-    let front_end = Arc::new(FrontEnd::new(settings, bucket, folder, &metrics)?);
+    let listeners = Listeners::new(MOST_LISTENERS, shutdown.clone());
+    let front_end = FrontEnd::new(settings, bucket, folder, listeners, &metrics)?;
+    let front_end = Arc::new(front_end);
     let store = front_end.store.clone();
     let tasks = store.tasks.clone();
     let (pool, stop) = (store.pool.clone(), shutdown.clone());
@@ -155,6 +179,7 @@ impl FrontEnd {
         settings: &Settings,
         bucket: aws_sdk_s3::Client,
         folder: &Path,
+        listeners: Listeners,
         metrics: &Registry,
     ) -> Result<Self, StartError> {
         let path = || folder.display().to_string();
@@ -176,10 +201,12 @@ impl FrontEnd {
             metrics,
         ));
         let objects = Objects::new(bucket, settings.bucket.clone());
+        let door = Door::new(settings.api, settings.secrets.api_token.as_ref());
         Ok(Self {
+            pages: Pages::new(settings, pool.clone(), listeners)?,
             store: Arc::new(Store::new(catalog, objects, pool)),
             folder,
-            pages: Pages::new(settings)?,
+            door: door.map_err(Closing::from)?,
             http,
             manager,
             upload_limit: settings.front_end.upload_limit,

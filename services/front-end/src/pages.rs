@@ -1,27 +1,35 @@
 //! The pages that people use: all photos, one photo, and what went wrong. They work without
-//! JavaScript; with it, uploads show their progress.
+//! JavaScript; with it, uploads show their progress, and the pool how it stands at the moment.
 
+mod access;
+mod login;
 mod query;
 mod raw;
+mod standing;
+mod upload;
 mod view;
 
 use std::sync::Arc;
 
 use handlebars::Handlebars;
-use http::header::{CONTENT_TYPE, HOST};
+use http::header::{ACCEPT, ALLOW, HOST, HeaderValue};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use kit::assets::{Asset, STYLE};
 use kit::body::{Body, Incoming};
+use kit::events::Listeners;
 use kit::reply;
 use serde::Serialize;
 
-use crate::FrontEnd;
 use crate::failure::Failure;
-use crate::form;
 use crate::key::Key;
+use crate::pool::Pool;
+use crate::served::Owner;
 use crate::settings::Settings;
+use crate::{FrontEnd, StartError, api};
+use access::Access;
 use query::Query;
-use view::{Around, Gallery, Shown, Single, Trouble};
+use standing::Standing;
+use view::{Around, Gallery, Node, Shown, Single, Trouble};
 
 static PHOTOS_SCRIPT: Asset = Asset::new(
     "text/javascript; charset=utf-8",
@@ -31,22 +39,30 @@ static UPLOAD_SCRIPT: Asset = Asset::new(
     "text/javascript; charset=utf-8",
     include_bytes!("pages/assets/upload.js"),
 );
+static POOL_SCRIPT: Asset = Asset::new(
+    "text/javascript; charset=utf-8",
+    include_bytes!("pages/assets/pool.js"),
+);
 static ICON: Asset = Asset::new("image/svg+xml", include_bytes!("pages/assets/icon.svg"));
 
 /// How many photos a page shows.
 const PER_PAGE: u32 = 60;
 
-const TEMPLATES: [(&str, &str); 5] = [
+const TEMPLATES: [(&str, &str); 6] = [
     ("layout", include_str!("pages/templates/layout.hbs")),
     ("upload", include_str!("pages/templates/upload.hbs")),
     ("gallery", include_str!("pages/templates/gallery.hbs")),
     ("single", include_str!("pages/templates/single.hbs")),
+    ("login", include_str!("pages/templates/login.hbs")),
     ("trouble", include_str!("pages/templates/trouble.hbs")),
 ];
 
-/// The compiled pages.
+/// The compiled pages, and who may look at them.
 pub(crate) struct Pages {
     templates: Handlebars<'static>,
+    access: Access,
+    pool: Arc<Pool>,
+    listeners: Listeners,
     deployment: String,
     manager_port: u16,
     upload_limit: u64,
@@ -54,7 +70,11 @@ pub(crate) struct Pages {
 }
 
 impl Pages {
-    pub(crate) fn new(settings: &Settings) -> Result<Self, Box<handlebars::TemplateError>> {
+    pub(crate) fn new(
+        settings: &Settings,
+        pool: Arc<Pool>,
+        listeners: Listeners,
+    ) -> Result<Self, StartError> {
         let mut templates = Handlebars::new();
         templates.set_strict_mode(true);
         for (name, text) in TEMPLATES {
@@ -64,23 +84,14 @@ impl Pages {
         }
         Ok(Self {
             templates,
+            access: Access::new(settings)?,
+            pool,
+            listeners,
             deployment: settings.deployment.clone(),
             manager_port: settings.manager.port,
             upload_limit: settings.front_end.upload_limit,
             images_only: settings.front_end.images_only,
         })
-    }
-
-    fn around<'a>(&'a self, headers: &HeaderMap, title: &'a str) -> Around<'a> {
-        let host = headers.get(HOST).and_then(|host| host.to_str().ok());
-        Around {
-            title,
-            deployment: &self.deployment,
-            manager: host.and_then(|host| view::manager_address(host, self.manager_port)),
-            upload_limit: self.upload_limit,
-            upload_limit_told: kit::words::size(self.upload_limit),
-            images_only: self.images_only,
-        }
     }
 
     fn render<T: Serialize>(&self, status: StatusCode, name: &str, page: &T) -> Response<Body> {
@@ -99,10 +110,63 @@ impl Pages {
             }
         }
     }
+}
 
-    fn trouble(&self, headers: &HeaderMap, failure: &Failure) -> Response<Body> {
-        let trouble = Trouble::of(failure, self.around(headers, ""));
+/// One request for a page, without its body, and who asks.
+struct Visit<'a> {
+    front_end: &'a Arc<FrontEnd>,
+    request: &'a Request<()>,
+    /// The token that this visitor's forms carry; `None` where nobody needs to log in.
+    csrf: Option<String>,
+}
+
+impl Visit<'_> {
+    fn headers(&self) -> &HeaderMap {
+        self.request.headers()
+    }
+
+    fn around<'a>(&'a self, title: &'a str) -> Around<'a> {
+        let pages = &self.front_end.pages;
+        let host = self.headers().get(HOST);
+        let host = host.and_then(|host| host.to_str().ok());
+        Around {
+            title,
+            deployment: &pages.deployment,
+            manager: host.and_then(|host| view::manager_address(host, pages.manager_port)),
+            pool: self.is_let_in().then(|| Standing::now(&pages.pool).told()),
+            csrf: self.csrf.as_deref(),
+            upload_limit: pages.upload_limit,
+            upload_limit_told: kit::words::size(pages.upload_limit),
+            images_only: pages.images_only,
+        }
+    }
+
+    fn is_let_in(&self) -> bool {
+        self.csrf.is_some() || matches!(self.front_end.pages.access, Access::Everybody)
+    }
+
+    fn render<T: Serialize>(&self, status: StatusCode, name: &str, page: &T) -> Response<Body> {
+        self.front_end.pages.render(status, name, page)
+    }
+
+    fn trouble(&self, failure: &Failure) -> Response<Body> {
+        let trouble = Trouble::of(failure, self.around(""));
         self.render(failure.status, "trouble", &trouble)
+    }
+
+    /// A failure in the form that is asked for: a script shows it by itself.
+    fn refused(&self, failure: &Failure) -> Response<Body> {
+        if self.wants_json() {
+            api::told(failure)
+        } else {
+            self.trouble(failure)
+        }
+    }
+
+    fn wants_json(&self) -> bool {
+        let accept = self.headers().get(ACCEPT);
+        let accept = accept.and_then(|accept| accept.to_str().ok());
+        accept.is_some_and(|accept| accept.contains("application/json"))
     }
 }
 
@@ -111,47 +175,83 @@ pub(crate) async fn answer(
     front_end: &Arc<FrontEnd>,
     request: Request<Incoming>,
 ) -> Response<Body> {
-    let path = request.uri().path().to_owned();
-    if path == "/upload" {
-        return uploaded(front_end, request).await;
-    }
-    let headers = request.headers();
-    if ![Method::GET, Method::HEAD].contains(request.method()) {
-        let message = "this address is for looking only";
-        let mut response = front_end.pages.trouble(
-            headers,
-            &Failure::new(StatusCode::METHOD_NOT_ALLOWED, message),
-        );
-        response.headers_mut().insert(
-            http::header::ALLOW,
-            http::HeaderValue::from_static("GET, HEAD"),
-        );
-        return response;
-    }
-    let answered = match path.as_str() {
-        "/" => gallery(front_end, &request).await,
-        "/assets/style.css" => Ok(STYLE.respond(headers)),
-        "/assets/photos.js" => Ok(PHOTOS_SCRIPT.respond(headers)),
-        "/assets/upload.js" => Ok(UPLOAD_SCRIPT.respond(headers)),
-        "/assets/icon.svg" | "/favicon.ico" => Ok(ICON.respond(headers)),
-        path => below(front_end, &request, path).await,
+    let (head, body) = request.into_parts();
+    let request = Request::from_parts(head, ());
+    let mut visit = Visit {
+        front_end,
+        request: &request,
+        csrf: None,
     };
-    answered.unwrap_or_else(|failure| front_end.pages.trouble(headers, &failure))
+    if let Err(foreign) = kit::origin::check(&request) {
+        return visit.refused(&Failure::new(StatusCode::FORBIDDEN, foreign.to_string()));
+    }
+    match request.uri().path() {
+        "/login" => return login::log_in(&visit, body).await,
+        "/logout" => return login::log_out(&visit, body).await,
+        _ => {}
+    }
+    if let Some(asset) = asset(request.uri().path()) {
+        return looked_at(&visit, async || Ok(asset.respond(request.headers()))).await;
+    }
+    let catalog = front_end.store.catalog();
+    match front_end
+        .pages
+        .access
+        .check(catalog, request.headers())
+        .await
+    {
+        Ok(csrf) => visit.csrf = csrf,
+        Err(denied) => return login::denied(&visit, denied),
+    }
+    match request.uri().path() {
+        "/upload" => upload::uploaded(&visit, body).await,
+        path => looked_at(&visit, async || page(&visit, path).await).await,
+    }
 }
 
-/// Answers a path that ends in a key.
-async fn below(
-    front_end: &FrontEnd,
-    request: &Request<Incoming>,
-    path: &str,
-) -> Result<Response<Body>, Failure> {
-    let headers = request.headers();
-    if let Some(rest) = path.strip_prefix("/view/") {
-        single(front_end, headers, rest).await
+/// What is for looking only, or what went wrong with it.
+async fn looked_at(
+    visit: &Visit<'_>,
+    look: impl AsyncFnOnce() -> Result<Response<Body>, Failure>,
+) -> Response<Body> {
+    if [Method::GET, Method::HEAD].contains(visit.request.method()) {
+        return look()
+            .await
+            .unwrap_or_else(|failure| visit.trouble(&failure));
+    }
+    let message = "this address is for looking only";
+    let mut response = visit.trouble(&Failure::new(StatusCode::METHOD_NOT_ALLOWED, message));
+    response
+        .headers_mut()
+        .insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+    response
+}
+
+fn asset(path: &str) -> Option<&'static Asset> {
+    match path {
+        "/assets/style.css" => Some(&STYLE),
+        "/assets/photos.js" => Some(&PHOTOS_SCRIPT),
+        "/assets/pool.js" => Some(&POOL_SCRIPT),
+        "/assets/upload.js" => Some(&UPLOAD_SCRIPT),
+        "/assets/icon.svg" | "/favicon.ico" => Some(&ICON),
+        _ => None,
+    }
+}
+
+async fn page(visit: &Visit<'_>, path: &str) -> Result<Response<Body>, Failure> {
+    if path == "/" {
+        let query = Query::read(visit.request.uri().query())?;
+        show_gallery(visit, &query, StatusCode::OK, None).await
+    } else if path == "/pool/events" {
+        let pages = &visit.front_end.pages;
+        Ok(pages.listeners.answer(standing::changes(&pages.pool)))
+    } else if let Some(rest) = path.strip_prefix("/view/") {
+        let key = Key::from_path(rest)?;
+        show_single(visit, &key, StatusCode::OK, None).await
     } else if let Some(rest) = path.strip_prefix("/photos/") {
-        raw::photo(front_end, request.method(), headers, rest).await
+        raw::photo(visit, rest).await
     } else if let Some(rest) = path.strip_prefix("/exists/") {
-        exists(front_end, rest).await
+        exists(visit.front_end, rest).await
     } else {
         let message = "there is no page at this address";
         Err(Failure::new(StatusCode::NOT_FOUND, message))
@@ -165,115 +265,36 @@ async fn exists(front_end: &FrontEnd, rest: &str) -> Result<Response<Body>, Fail
     Ok(reply::json(StatusCode::OK, &photo.is_some()))
 }
 
-async fn gallery(
-    front_end: &FrontEnd,
-    request: &Request<Incoming>,
-) -> Result<Response<Body>, Failure> {
-    let query = Query::read(request.uri().query())?;
-    show_gallery(front_end, request.headers(), &query, StatusCode::OK, None).await
-}
-
 /// A page of photos, with what went wrong with an upload where there was one.
 async fn show_gallery(
-    front_end: &FrontEnd,
-    headers: &HeaderMap,
+    visit: &Visit<'_>,
     query: &Query,
     status: StatusCode,
     problem: Option<&str>,
 ) -> Result<Response<Body>, Failure> {
-    let catalog = front_end.store.catalog()?;
+    let catalog = visit.front_end.store.catalog()?;
     let listing = catalog
         .list_photos(&query.search, query.place, PER_PAGE)
         .await?;
-    let around = front_end.pages.around(headers, "Photos");
-    let gallery = Gallery::new(query, &listing, problem, around);
-    Ok(front_end.pages.render(status, "gallery", &gallery))
-}
-
-async fn single(
-    front_end: &FrontEnd,
-    headers: &HeaderMap,
-    rest: &str,
-) -> Result<Response<Body>, Failure> {
-    let key = Key::from_path(rest)?;
-    show_single(front_end, headers, &key, StatusCode::OK, None).await
+    let gallery = Gallery::new(query, &listing, problem, visit.around("Photos"));
+    Ok(visit.render(status, "gallery", &gallery))
 }
 
 async fn show_single(
-    front_end: &FrontEnd,
-    headers: &HeaderMap,
+    visit: &Visit<'_>,
     key: &Key,
     status: StatusCode,
     problem: Option<&str>,
 ) -> Result<Response<Body>, Failure> {
-    let row = front_end.store.row(key).await?;
-    let around = front_end.pages.around(headers, key.as_str());
+    let store = &visit.front_end.store;
+    let row = store.row(key).await?;
+    let table = store.pool.table();
+    let owner = table.and_then(|table| Owner::of(&table, key.as_str()));
     let single = Single {
-        around,
+        around: visit.around(key.as_str()),
         photo: Shown::of(&row),
+        node: owner.map(Node::of),
         problem,
     };
-    Ok(front_end.pages.render(status, "single", &single))
-}
-
-/// The form of a browser without JavaScript: ends on the photo's page, or where it was sent from with
-/// what went wrong.
-async fn uploaded(front_end: &Arc<FrontEnd>, request: Request<Incoming>) -> Response<Body> {
-    let (head, mut body) = request.into_parts();
-    let request = Request::from_parts(head, ());
-    let headers = request.headers();
-    if request.method() != Method::POST {
-        return reply::redirect("/");
-    }
-    if let Err(foreign) = kit::origin::check(&request) {
-        return front_end.pages.trouble(
-            headers,
-            &Failure::new(StatusCode::FORBIDDEN, foreign.to_string()),
-        );
-    }
-    let replaced = request
-        .uri()
-        .query()
-        .and_then(|query| query.strip_prefix("replace="));
-    let replaced = replaced.and_then(|key| Key::from_path(key).ok());
-    let stored = store(front_end, headers, &mut body, replaced.clone()).await;
-    drop(body);
-    let failure = match stored {
-        Ok(key) => return reply::redirect(&format!("/view/{}", key.path_segment())),
-        Err(failure) => failure,
-    };
-    let problem = Some(failure.message.as_str());
-    let shown = match &replaced {
-        Some(key) => show_single(front_end, headers, key, failure.status, problem).await,
-        None => {
-            let query = Query::default();
-            show_gallery(front_end, headers, &query, failure.status, problem).await
-        }
-    };
-    // With the database away there is no page to show the problem on.
-    shown.unwrap_or_else(|_| front_end.pages.trouble(headers, &failure))
-}
-
-/// Stores the form's photo under the key it replaces, the key that was typed, or the file's name.
-async fn store(
-    front_end: &Arc<FrontEnd>,
-    headers: &HeaderMap,
-    body: &mut Incoming,
-    replaced: Option<Key>,
-) -> Result<Key, Failure> {
-    let form = form::read(
-        headers.get(CONTENT_TYPE),
-        body,
-        front_end.upload_limit,
-        &front_end.folder,
-    )
-    .await?;
-    let typed = form.key.filter(|key| !key.is_empty());
-    let key = match (replaced, typed, form.file_name) {
-        (Some(key), _, _) => key,
-        (None, Some(typed), _) => Key::from_bytes(&typed)?,
-        (None, None, name) => Key::from_bytes(name.unwrap_or_default().as_bytes())?,
-    };
-    front_end.store_photo(key.clone(), form.file).await?;
-    Ok(key)
+    Ok(visit.render(status, "single", &single))
 }

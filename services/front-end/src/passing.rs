@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use http::header::{ALLOW, CONTENT_TYPE};
+use http::header::{ALLOW, AUTHORIZATION, CONTENT_TYPE, WWW_AUTHENTICATE};
 use http::{Request, Response, StatusCode};
 use kit::body::{self, Body, Incoming};
 
@@ -34,8 +34,11 @@ pub(crate) async fn pass(
     let mut onward = Request::builder()
         .method(head.method)
         .uri(format!("http://{}{path}{query}", front_end.manager));
-    if let Some(content_type) = head.headers.get(CONTENT_TYPE) {
-        onward = onward.header(CONTENT_TYPE, content_type);
+    // The manager looks at the token for itself.
+    for name in [CONTENT_TYPE, AUTHORIZATION] {
+        if let Some(value) = head.headers.get(&name) {
+            onward = onward.header(name, value);
+        }
     }
     let Ok(onward) = onward.body(body::full(body)) else {
         return api::told(&Failure::new(
@@ -62,7 +65,7 @@ fn returned(answer: Response<bytes::Bytes>) -> Response<Body> {
     let (head, body) = answer.into_parts();
     let mut response = Response::new(body::full(body));
     *response.status_mut() = head.status;
-    for name in [CONTENT_TYPE, ALLOW] {
+    for name in [CONTENT_TYPE, ALLOW, WWW_AUTHENTICATE] {
         if let Some(value) = head.headers.get(&name) {
             response.headers_mut().insert(name, value.clone());
         }

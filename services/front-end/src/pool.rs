@@ -14,10 +14,12 @@ use kit::client::Client;
 use kit::metrics::{Counter, Registry};
 use kit::pool::{Member, Table};
 use kit::token::Token;
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::key::Key;
 use crate::photo::Photo;
+use crate::served::Owner;
 use node::{Found, NodeError, Nodes};
 use table::Tables;
 
@@ -51,7 +53,7 @@ struct Figures {
 #[derive(Debug)]
 pub enum Asked {
     /// The owner has it.
-    Hit(Photo),
+    Hit(Photo, Owner),
     /// The owner does not have it and takes a fill under this lease.
     Miss(Lease),
     /// There was nobody to ask: read through, and leave the pool alone.
@@ -64,6 +66,15 @@ pub struct Lease {
     member: Member,
     epoch: u64,
     number: u64,
+    owner: Owner,
+}
+
+impl Lease {
+    /// The node that gave it.
+    #[must_use]
+    pub fn owner(&self) -> &Owner {
+        &self.owner
+    }
 }
 
 /// How our table did not serve.
@@ -118,6 +129,18 @@ impl Pool {
         self.tables.current()
     }
 
+    /// Is told of every new table.
+    #[must_use]
+    pub fn tables(&self) -> watch::Receiver<Option<Arc<Table>>> {
+        self.tables.watch()
+    }
+
+    /// Is told since when the manager has not answered, and when it does again (`None`).
+    #[must_use]
+    pub fn silence(&self) -> watch::Receiver<Option<tokio::time::Instant>> {
+        self.tables.silence()
+    }
+
     /// Waits until a first table is known.
     pub async fn known(&self) {
         self.tables.known().await;
@@ -134,7 +157,7 @@ impl Pool {
             }
         };
         match &asked {
-            Asked::Hit(_) => self.figures.hits.increment(),
+            Asked::Hit(..) => self.figures.hits.increment(),
             Asked::Miss(_) => self.figures.misses.increment(),
             Asked::Nobody => self.figures.passed_by.increment(),
         }
@@ -159,22 +182,25 @@ impl Pool {
         let Some(table) = self.tables.current() else {
             return Ok(Asked::Nobody);
         };
-        let Some(member) = table
-            .owner(key.as_str())
-            .filter(|member| !self.is_suspect(member))
+        let Some((place, member)) = table
+            .place_of(key.as_str())
+            .filter(|(_, member)| !self.is_suspect(member))
         else {
             return Ok(Asked::Nobody);
         };
+        let owner = || Owner {
+            instance: member.instance.clone(),
+            place,
+            places: table.nodes.len(),
+        };
         match self.nodes.get(member, table.epoch, key).await {
-            Ok(Found::Photo(photo)) => Ok(Asked::Hit(photo)),
-            Ok(Found::Nothing(number)) => {
-                let member = member.clone();
-                Ok(Asked::Miss(Lease {
-                    member,
-                    epoch: table.epoch,
-                    number,
-                }))
-            }
+            Ok(Found::Photo(photo)) => Ok(Asked::Hit(photo, owner())),
+            Ok(Found::Nothing(number)) => Ok(Asked::Miss(Lease {
+                member: member.clone(),
+                epoch: table.epoch,
+                number,
+                owner: owner(),
+            })),
             Err(error) => {
                 self.note(member, &error);
                 Err(match error {

@@ -1,6 +1,8 @@
 //! What the front-end reads out of the instance's settings.
 
 use catalog::DatabaseSettings;
+use kit::door::Api;
+use kit::session::Key;
 use kit::settings::{Instance, Secret};
 use kit::token::Token;
 use serde::Deserialize;
@@ -17,6 +19,9 @@ pub struct Settings {
     pub database: DatabaseSettings,
     /// The front-end's own.
     pub front_end: FrontEnd,
+    /// Whether the API is open; without it the pages need a login too.
+    #[serde(default)]
+    pub api: Api,
     /// The manager's door on the same instance.
     pub manager: Manager,
     /// The instance this runs on.
@@ -55,6 +60,12 @@ pub struct Secrets {
     pub database_password: Secret,
     /// By which the services know each other.
     pub internal_token: Token,
+    /// Opens the API, where it is closed.
+    #[serde(default)]
+    pub api_token: Option<Token>,
+    /// Signs the manager's sessions, by which the pages know who has logged in.
+    #[serde(default)]
+    pub session_key: Option<Key>,
 }
 
 fn default_upload_limit() -> u64 {

@@ -2,7 +2,7 @@
 //! once a new one was acknowledged.
 
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use catalog::{Catalog, Place};
 use kit::request_id;
@@ -15,6 +15,7 @@ use crate::key::Key;
 use crate::objects::{Objects, ObjectsError};
 use crate::photo::Photo;
 use crate::pool::{Asked, Lease, Pool};
+use crate::served::{Outcome, Served};
 
 /// For how long a reader waits for its fill: without it, a second read right after the first could
 /// miss again.
@@ -130,15 +131,25 @@ impl Store {
     ///
     /// # Errors
     /// When there is none, or when neither can be read.
-    pub async fn photo(&self, key: &Key) -> Result<Photo, Failure> {
-        match self.pool.ask(key).await {
-            Asked::Hit(photo) => Ok(photo),
-            Asked::Nobody => self.read_through(key).await,
+    pub async fn photo(&self, key: &Key) -> Result<Served, Failure> {
+        let asked = Instant::now();
+        let (photo, outcome, lease) = match self.pool.ask(key).await {
+            Asked::Hit(photo, owner) => (photo, Outcome::Hit(owner), None),
+            Asked::Nobody => (self.read_through(key).await?, Outcome::ReadThrough, None),
             Asked::Miss(lease) => {
-                let photo = self.read_through(key).await?;
-                Ok(self.filled(lease, key, photo).await)
+                let outcome = Outcome::Miss(lease.owner().clone());
+                (self.read_through(key).await?, outcome, Some(lease))
             }
+        };
+        let served = Served {
+            photo,
+            outcome,
+            took: asked.elapsed(),
+        };
+        if let Some(lease) = lease {
+            self.fill(lease, key, &served.photo).await;
         }
+        Ok(served)
     }
 
     /// Reads what the catalog says the key is *now*. A photo replaced in between may have lost its
@@ -159,13 +170,12 @@ impl Store {
     }
 
     /// Fills the owner with the photo; the reader waits a little, the fill goes on without it.
-    async fn filled(&self, lease: Lease, key: &Key, photo: Photo) -> Photo {
+    async fn fill(&self, lease: Lease, key: &Key, photo: &Photo) {
         let (pool, key, copy) = (self.pool.clone(), key.clone(), photo.clone());
         let filling = self.in_background(async move { pool.fill(lease, &key, &copy).await });
         if tokio::time::timeout(FILL_WAIT, filling).await.is_err() {
             tracing::debug!("the fill goes on while its reader is answered");
         }
-        photo
     }
 
     /// Runs `work` to its end, whether or not the client is still there.

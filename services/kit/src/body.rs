@@ -28,6 +28,7 @@ pub struct Body {
     complete: bool,
     ended: Option<Ended>,
     busy: Option<Busy>,
+    lasting: bool,
 }
 
 enum Inner {
@@ -57,6 +58,20 @@ where
     Body::new(Inner::Stream(Box::pin(StreamBody::new(frames))))
 }
 
+/// A body that comes in pieces with long silences between them, for as long as somebody listens: the
+/// server does not take silence for a stall as long as something comes within its
+/// [`stall`](crate::server::Limits::stall), ends it as soon as the client has closed the connection,
+/// and waits for its end when it is asked to stop.
+pub fn lasting<S, E>(pieces: S) -> Body
+where
+    S: Stream<Item = Result<Bytes, E>> + Send + 'static,
+    E: Into<BoxError> + 'static,
+{
+    let mut body = stream(pieces);
+    body.lasting = true;
+    body
+}
+
 impl Body {
     fn new(inner: Inner) -> Self {
         Self {
@@ -65,6 +80,7 @@ impl Body {
             complete: false,
             ended: None,
             busy: None,
+            lasting: false,
         }
     }
 
@@ -76,6 +92,9 @@ impl Body {
 
     /// Ends the request in work when the body is done with.
     pub(crate) fn hold(&mut self, busy: Busy) {
+        if self.lasting {
+            busy.last();
+        }
         self.busy = Some(busy);
     }
 

@@ -1,6 +1,7 @@
 //! Tokens that show a form was made by us for this session.
 
 use hmac::Mac;
+use subtle::ConstantTimeEq;
 
 use crate::session::{Key, SessionId};
 
@@ -19,6 +20,12 @@ pub fn verify(key: &Key, session: &SessionId, given: &str) -> bool {
     let mut tag = [0; 32];
     hex::decode_to_slice(given, &mut tag).is_ok()
         && key.mac("csrf", session.as_str()).verify_slice(&tag).is_ok()
+}
+
+/// Whether the two are one token; takes the same time wherever they differ.
+#[must_use]
+pub fn is_same(one: &str, other: &str) -> bool {
+    one.as_bytes().ct_eq(other.as_bytes()).into()
 }
 
 #[cfg(test)]

@@ -60,6 +60,8 @@ pub mod aws;
 pub mod body;
 pub mod client;
 pub mod csrf;
+pub mod door;
+pub mod events;
 pub mod health;
 pub mod logging;
 pub mod metrics;

@@ -133,8 +133,14 @@ impl Table {
     /// The node that owns `key`; `None` when there is none to ask and the reader reads through.
     #[must_use]
     pub fn owner(&self, key: &str) -> Option<&Member> {
+        self.place_of(key).map(|(_, member)| member)
+    }
+
+    /// As [`Table::owner`], with its place, counted from 0.
+    #[must_use]
+    pub fn place_of(&self, key: &str) -> Option<(usize, &Member)> {
         let place = crate::placement::owner(key, self.nodes.len())?;
-        self.nodes.get(place)?.as_ref()
+        Some((place, self.nodes.get(place)?.as_ref()?))
     }
 }
 

@@ -48,7 +48,8 @@ pub struct Limits {
     /// Time in which fewer than `pace` bytes move while a request is in work before the connection is
     /// closed: a body that stops coming, an answer that nobody reads. Longer than any long poll.
     pub stall: Duration,
-    /// The fewest bytes in `stall` of a body or an answer that is not all there.
+    /// The fewest bytes in `stall` of a body or an answer that is not all there; of an answer that
+    /// lasts ([`crate::body::lasting`]) any byte will do.
     pub pace: usize,
     /// Time for requests in flight to end once the server is asked to stop.
     pub drain: Duration,

@@ -9,6 +9,9 @@ use jiff::Timestamp;
 use serde::{Deserialize, Deserializer};
 use sha2::Sha256;
 
+/// For how long somebody stays logged in to the manager's pages.
+pub const MANAGER_LIFETIME: Duration = Duration::from_secs(8 * 3600);
+
 /// The key that signs cookies and CSRF tokens: 32 bytes, in the settings as 64 hex digits.
 #[derive(Clone)]
 pub struct Key([u8; 32]);
@@ -107,6 +110,13 @@ impl Sessions {
             cookie,
             lifetime,
         }
+    }
+
+    /// The sessions of the manager's pages, which the front-end's know too where they need a login: a
+    /// browser sends a cookie to every port of a host.
+    #[must_use]
+    pub fn of_the_manager(key: Key) -> Self {
+        Self::new(key, "bivouac-manager", MANAGER_LIFETIME)
     }
 
     /// Begins a session. Always do so at login: an id from before it may be known to somebody else.

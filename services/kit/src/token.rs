@@ -1,13 +1,14 @@
-//! The deployment's internal token, by which its services know each other.
+//! The deployment's tokens: the internal one, by which its services know each other, and the one of
+//! its API ([`crate::door`]).
 
 use http::header::{HeaderMap, HeaderName, HeaderValue};
 use serde::{Deserialize, Deserializer};
 use subtle::ConstantTimeEq;
 
-/// The header that carries the token.
+/// The header that carries the internal token.
 pub const HEADER: HeaderName = HeaderName::from_static("x-bivouac-token");
 
-/// The shared secret of a deployment's services. `Debug` hides it.
+/// A secret that a request shows in a header. `Debug` hides it.
 #[derive(Clone)]
 pub struct Token(HeaderValue);
 
@@ -30,7 +31,13 @@ impl Token {
     pub fn accepts(&self, headers: &HeaderMap) -> bool {
         headers
             .get(HEADER)
-            .is_some_and(|given| given.as_bytes().ct_eq(self.0.as_bytes()).into())
+            .is_some_and(|given| self.is(given.as_bytes()))
+    }
+
+    /// Whether these bytes are the token; takes the same time wherever the two differ.
+    #[must_use]
+    pub fn is(&self, given: &[u8]) -> bool {
+        given.ct_eq(self.0.as_bytes()).into()
     }
 
     /// The value for the header of a request of our own.

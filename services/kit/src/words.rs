@@ -22,6 +22,7 @@ pub fn size(bytes: u64) -> String {
 pub fn trouble(status: StatusCode) -> &'static str {
     match status.as_u16() {
         404 => "Nothing here",
+        401 => "Log in first",
         403 => "Not from there",
         405 => "Not like this",
         400 => "That does not work",

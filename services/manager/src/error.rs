@@ -23,4 +23,7 @@ pub enum Error {
     /// A page template is wrong.
     #[error("could not read a page template")]
     Template(#[from] Box<handlebars::TemplateError>),
+    /// The API is to be closed, and nobody could open it.
+    #[error("could not close the API")]
+    Door(#[from] kit::door::NoToken),
 }

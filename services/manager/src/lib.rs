@@ -129,7 +129,10 @@ async fn answer<B: Bucket>(
         };
     }
     if path == "/api" || path.starts_with("/api/") {
-        api::answer(&manager, request).await
+        match manager.door.check(request.headers()) {
+            Ok(()) => api::answer(&manager, request).await,
+            Err(refused) => refused.reply(),
+        }
     } else if path.starts_with("/internal/") {
         internal::answer(&manager, &stopping, &request).await
     } else {

@@ -1,5 +1,7 @@
 //! What every request can use.
 
+use kit::door::Door;
+
 use crate::error::Error;
 use crate::keeper::Keeper;
 use crate::nodes::Nodes;
@@ -16,6 +18,8 @@ pub struct Manager<B> {
     pub nodes: Nodes,
     /// The deployment's bucket.
     pub bucket: B,
+    /// The door of the API.
+    pub door: Door,
     /// The pages with their sessions.
     pub pages: Pages,
 }
@@ -24,14 +28,16 @@ impl<B> Manager<B> {
     /// Puts the parts together.
     ///
     /// # Errors
-    /// When a page template is wrong.
+    /// When a page template is wrong, or the API is to be closed and there is no token to open it.
     pub fn new(settings: Settings, keeper: Keeper, nodes: Nodes, bucket: B) -> Result<Self, Error> {
         let pages = Pages::new(&settings)?;
+        let door = Door::new(settings.api, settings.secrets.api_token.as_ref())?;
         Ok(Self {
             settings,
             keeper,
             nodes,
             bucket,
+            door,
             pages,
         })
     }

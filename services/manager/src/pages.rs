@@ -39,8 +39,7 @@ const TEMPLATES: [(&str, &str); 5] = [
     ("problem", include_str!("pages/templates/problem.hbs")),
 ];
 
-const COOKIE: &str = "bivouac-manager";
-const SESSION_LIFETIME: Duration = Duration::from_secs(8 * 3600);
+const SESSION_LIFETIME: Duration = kit::session::MANAGER_LIFETIME;
 
 /// Templates, sessions, and what is to be said on somebody's next page.
 pub struct Pages {
@@ -95,7 +94,7 @@ impl Pages {
             templates,
             deployment: settings.deployment.clone(),
             front_end_port: settings.front_end.port,
-            sessions: Sessions::new(key.clone(), COOKIE, SESSION_LIFETIME),
+            sessions: Sessions::of_the_manager(key.clone()),
             key,
             tries: Tries::default(),
             notices: Mutex::default(),

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use catalog::DatabaseSettings;
+use kit::door::Api;
 use kit::session::Key;
 use kit::settings::{Instance, Secret};
 use kit::token::Token;
@@ -20,6 +21,9 @@ pub struct Settings {
     pub bucket: String,
     /// Where PostgreSQL is.
     pub database: DatabaseSettings,
+    /// Whether the API is open.
+    #[serde(default)]
+    pub api: Api,
     /// The manager's own.
     pub manager: ManagerSettings,
     /// The front-end on the same instance.
@@ -62,6 +66,9 @@ pub struct Secrets {
     pub internal_token: Token,
     /// Signs sessions.
     pub session_key: Key,
+    /// Opens the API, where it is closed.
+    #[serde(default)]
+    pub api_token: Option<Token>,
 }
 
 /// The pool of nodes: what it is called. What it is like stands in a document of its own, which may

@@ -25,6 +25,10 @@ pub struct Secrets {
     pub internal_token: String,
     /// What session cookies are signed with: 32 bytes, hexadecimal.
     pub session_key: String,
+    /// Opens the API, where the blueprint closes it. Absent until secrets that are older than it are
+    /// completed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_token: Option<String>,
 }
 
 impl std::fmt::Debug for Secrets {
@@ -41,19 +45,21 @@ struct NodeSecrets<'a> {
 
 impl Secrets {
     fn draw() -> Secrets {
-        let text = |length: usize| -> String {
-            rand::rng()
-                .sample_iter(Alphanumeric)
-                .take(length)
-                .map(char::from)
-                .collect()
-        };
         let key: [u8; 32] = rand::random();
         Secrets {
             database_password: text(32),
             manager_password: text(16),
             internal_token: text(32),
             session_key: hex::encode(key),
+            api_token: Some(text(32)),
+        }
+    }
+
+    /// With what was not drawn yet when they were.
+    fn complete(self) -> Secrets {
+        Secrets {
+            api_token: self.api_token.or_else(|| Some(text(32))),
+            ..self
         }
     }
 
@@ -78,6 +84,15 @@ impl Secrets {
     }
 }
 
+/// So many random letters and digits.
+fn text(length: usize) -> String {
+    rand::rng()
+        .sample_iter(Alphanumeric)
+        .take(length)
+        .map(char::from)
+        .collect()
+}
+
 impl Site {
     /// Reads the secrets of the blueprint's first instance.
     pub(super) async fn secrets(&self) -> Result<Option<Secrets>, AwsError> {
@@ -91,7 +106,10 @@ impl Site {
     /// Writes what is missing, and changes nothing that is there: the database knows the password.
     pub(super) async fn write_secrets(&self) -> Result<(), AwsError> {
         let bucket = self.home_bucket()?;
-        let secrets = self.secrets().await?.unwrap_or_else(Secrets::draw);
+        let secrets = self
+            .secrets()
+            .await?
+            .map_or_else(Secrets::draw, Secrets::complete);
         for name in self.blueprint.instances.keys() {
             self.write_json(&bucket, &secrets_key(Kind::Instance, name), &secrets)
                 .await?;

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use crate::arguments;
 use crate::failure::{Exit, Failure};
 use crate::home::Home;
-use crate::outputs;
+use crate::outputs::{self, Shown};
 use crate::session::find_one;
 
 pub(super) async fn output(given: &arguments::Output) -> Result<Exit, Failure> {
@@ -24,11 +24,11 @@ pub(super) async fn output(given: &arguments::Output) -> Result<Exit, Failure> {
     }
     let mut outputs: Vec<(String, String)> =
         doors.into_iter().map(|d| (d.service, d.url)).collect();
-    if given.show_password {
-        let password = outputs::password(account, &found.inventory)
+    if given.show_password || given.show_token {
+        let shown = outputs::shown(account, &found.inventory)
             .await
             .map_err(reading())?;
-        outputs.extend(password.map(|p| ("password".to_owned(), p)));
+        outputs.extend(asked_for(given, shown));
     }
     if given.json {
         let object: Map<String, Value> = outputs
@@ -42,4 +42,18 @@ pub(super) async fn output(given: &arguments::Output) -> Result<Exit, Failure> {
         }
     }
     Ok(Exit::Done)
+}
+
+/// The secrets that were asked for, and are there.
+fn asked_for(given: &arguments::Output, shown: Option<Shown>) -> Vec<(String, String)> {
+    let (password, token) = shown.map_or((None, None), |s| (Some(s.password), s.token));
+    if given.show_token && token.is_none() {
+        eprintln!("the API of {} is open: it takes no token", given.name);
+    }
+    let password = password.filter(|_| given.show_password);
+    let token = token.filter(|_| given.show_token);
+    let named = [("password", password), ("token", token)].into_iter();
+    named
+        .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+        .collect()
 }

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use crate::failure::Failure;
 use crate::invocation::invocation;
 use crate::local::request;
-use crate::outputs::{self, Door};
+use crate::outputs::{self, Door, Shown};
 use crate::report::{Event, Report};
 
 /// For how long nothing may change: instances need a minute or two to boot, nodes as long again,
@@ -162,7 +162,7 @@ async fn doors(site: &Site) -> Result<Vec<Door>, Failure> {
         .map_err(failed())
 }
 
-/// The addresses, the password, and what to try next.
+/// The addresses, the password, the token if the API takes one, and what to try next.
 pub(super) async fn print_outputs(site: &Site, took: Duration, json: bool) -> Result<(), Failure> {
     let failed = || Failure::aws("looking for the addresses");
     let inventory = read::inventory(&site.account, &site.scope)
@@ -171,7 +171,7 @@ pub(super) async fn print_outputs(site: &Site, took: Duration, json: bool) -> Re
     let doors = outputs::doors(&site.account, &inventory)
         .await
         .map_err(failed())?;
-    let password = outputs::password(&site.account, &inventory)
+    let shown = outputs::shown(&site.account, &inventory)
         .await
         .map_err(failed())?;
     if json {
@@ -186,17 +186,24 @@ pub(super) async fn print_outputs(site: &Site, took: Duration, json: bool) -> Re
     for door in &doors {
         println!("  {:10} {}", door.service, door.url);
     }
-    if let Some(password) = password {
+    let token = shown.as_ref().and_then(|shown| shown.token.as_deref());
+    if let Some(Shown { password, .. }) = &shown {
+        let flag = if token.is_some() { " --show-token" } else { "" };
         println!("  {:10} {password}", "password");
+        if let Some(token) = token {
+            println!("  {:10} {token}", "token");
+        }
         println!(
-            "  {:10} {invocation} output {name} --show-password",
+            "  {:10} {invocation} output {name} --show-password{flag}",
             "  again:"
         );
     }
     if let Some(door) = doors.iter().find(|d| d.service == "front-end") {
+        let header = token.map(|token| format!("-H 'Authorization: Bearer {token}' "));
         println!("\nOpen the front-end in a browser, or try:");
         println!(
-            "  curl -F key=hello -F file=@photo.jpg {}/api/upload",
+            "  curl {}-F key=hello -F file=@photo.jpg {}/api/upload",
+            header.unwrap_or_default(),
             door.url
         );
     }

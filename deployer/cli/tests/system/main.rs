@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod closed;
 mod edits;
 mod faults;
 mod full_disk;

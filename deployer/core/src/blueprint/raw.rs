@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 
 use super::reader::{At, Field};
-use super::{BaseImage, Policy, Service};
+use super::{Api, BaseImage, Policy, Service};
 
 /// The pattern of a resource's name; its checked form is `ResourceName`.
 const RESOURCE_NAME: &str = "^[a-z]([a-z0-9]|-[a-z0-9]){0,15}$";
@@ -155,6 +155,9 @@ pub(crate) struct RawInstance {
     /// The services it runs.
     #[schemars(length(min = 1))]
     pub(crate) services: Field<Vec<Field<Service>>>,
+    /// Who may use the API of its front-end and manager; `open` when left out.
+    #[serde(default)]
+    pub(crate) api: Field<Api>,
 }
 
 /// A pool of equal instances, made and removed by the manager.

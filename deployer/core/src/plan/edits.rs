@@ -186,6 +186,24 @@ fn choices(pool: &Pool) -> [Choice; 7] {
     ]
 }
 
+/// What is new in the settings of an instance, of which its services read all when they start.
+pub(super) fn instance_changes(mut told: Value, mut now: Value, means: &str) -> Vec<Change> {
+    let mut changes = Vec::new();
+    // Before there was a choice, it was open.
+    let api = |document: &mut Value| match document["api"].take() {
+        Value::Null => "open".to_owned(),
+        api => text(&api),
+    };
+    let (was, is) = (api(&mut told), api(&mut now));
+    if was != is {
+        changes.push(change("api", was, is, means));
+    }
+    if told != now {
+        changes.push(plain("what its services are told", means));
+    }
+    changes
+}
+
 /// A value without its quotes.
 fn text(value: &Value) -> String {
     value

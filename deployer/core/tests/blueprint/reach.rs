@@ -85,3 +85,30 @@ fn a_second_pool_database_or_manager_is_told() {
 fn a_bucket_alone_is_a_deployment() {
     read("bivouac: 1\nname: store\nregion: eu-west-1\nbuckets: { photos: {} }\n").unwrap();
 }
+
+#[test]
+fn the_api_is_open_unless_it_is_closed() {
+    use deployer_core::blueprint::Api;
+
+    let api = |text: &str| {
+        let text = sample_with(&[("    api: open ", text)]);
+        let instances = read(&text).unwrap().instances;
+        instances.into_values().next().unwrap().api
+    };
+    assert_eq!(api("    # "), Api::Open);
+    assert_eq!(api("    api: open "), Api::Open);
+    assert_eq!(api("    api: token "), Api::Token);
+}
+
+#[test]
+fn an_api_is_open_or_takes_a_token_where_there_is_one() {
+    let words = ["tokn", "closed", "true", "{ token: secret }"];
+    let told_of = |word: &str| told(&[("api: open ", &format!("api: {word} "))]);
+    insta::assert_snapshot!(words.map(told_of).join("\n"));
+    let services = ("services: [front-end, manager]", "services: [cache-node]");
+    let told = told(&[services]);
+    assert!(
+        told.contains("no service of this instance has an API"),
+        "{told}"
+    );
+}

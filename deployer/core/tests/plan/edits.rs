@@ -1,7 +1,9 @@
 //! Plans of every edit of a blueprint whose deployment exists: what changes, from what to what, and
 //! what that brings with it.
 
-use deployer_core::blueprint::{BaseImage, Bucket, Ingress, Policy, Role, SecurityGroup, Source};
+use deployer_core::blueprint::{
+    Api, BaseImage, Bucket, Ingress, Policy, Role, SecurityGroup, Source,
+};
 use deployer_core::inventory::{FoundBucket, FoundRole, FoundSecurityGroup, Pending, Profile};
 use deployer_core::plan::{Plan, Verb};
 use serde_json::json;
@@ -194,6 +196,27 @@ fn another_group_of_the_manager_is_changed_while_it_runs() {
         let manager = w.blueprint.instances.get_mut(&name("manager")).unwrap();
         manager.security_group = name("nodes");
     }));
+}
+
+#[test]
+fn closing_the_api_starts_the_services_again_and_replaces_nothing() {
+    insta::assert_snapshot!(told(|w| w.manager_instance().api = Api::Token));
+}
+
+#[test]
+fn secrets_that_are_older_than_the_token_are_completed_before_it_is_asked_for() {
+    let key = "settings/instance/manager.json";
+    let older = |w: &mut World| {
+        let told = w.stored.settings.get_mut(key).unwrap();
+        *told = told.replace("\"api\":\"open\",", "");
+        assert!(!told.contains("\"api\""), "{told}");
+    };
+    insta::assert_snapshot!(told(|w| {
+        older(w);
+        w.manager_instance().api = Api::Token;
+    }));
+    let still_open = after(older);
+    assert!(still_open.is_empty(), "{}", text(&still_open));
 }
 
 #[test]

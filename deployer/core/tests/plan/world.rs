@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use deployer_core::blueprint::{BaseImage, Blueprint, Database, Files, Image, Pool, read};
+use deployer_core::blueprint::{
+    BaseImage, Blueprint, Database, Files, Image, Instance, Pool, read,
+};
 use deployer_core::inventory::{
     Base, Endpoint, FoundBucket, FoundDatabase, FoundImage, FoundInstance, FoundRole,
     FoundSecurityGroup, Ground, InstanceState, Inventory, Pending, Profile, Subnet,
@@ -217,6 +219,11 @@ impl World {
     /// The blueprint's pool.
     pub(crate) fn pool(&mut self) -> &mut Pool {
         self.blueprint.pools.get_mut(&name("cache")).unwrap()
+    }
+
+    /// The blueprint's single instance.
+    pub(crate) fn manager_instance(&mut self) -> &mut Instance {
+        self.blueprint.instances.get_mut(&name("manager")).unwrap()
     }
 
     /// The blueprint's image.

@@ -1,6 +1,7 @@
 //! `/photos/<key>`: the bytes themselves, for the pages and for saving.
 
 use std::convert::Infallible;
+use std::time::Instant;
 
 use futures::stream;
 use http::header::{self, HeaderValue};
@@ -8,30 +9,31 @@ use http::{HeaderMap, Method, Response, StatusCode};
 use kit::body::{self, Body};
 use kit::reply;
 
-use crate::FrontEnd;
+use super::Visit;
 use crate::failure::Failure;
 use crate::image::Kind;
 use crate::key::Key;
+use crate::served::{self, Served};
 use crate::spool;
 
 /// The photo of a key. Its tag is the MD5 of its bytes, so that a browser which has them is spared
 /// them, and none is ever told to keep an old photo.
-pub(super) async fn photo(
-    front_end: &FrontEnd,
-    method: &Method,
-    headers: &HeaderMap,
-    rest: &str,
-) -> Result<Response<Body>, Failure> {
+pub(super) async fn photo(visit: &Visit<'_>, rest: &str) -> Result<Response<Body>, Failure> {
+    let (store, headers) = (&visit.front_end.store, visit.headers());
+    let is_head = visit.request.method() == Method::HEAD;
+    let asked = Instant::now();
     let key = Key::from_path(rest)?;
-    if method == Method::HEAD || headers.contains_key(header::IF_NONE_MATCH) {
-        match front_end.store.row(&key).await {
+    if is_head || headers.contains_key(header::IF_NONE_MATCH) {
+        match store.row(&key).await {
             Ok(row) => {
                 let kind = Kind::of_content_type(&row.content_type);
                 let tag = row.etag.as_deref().unwrap_or_default();
                 if knows(headers, tag) {
-                    return Ok(described(reply::empty(StatusCode::NOT_MODIFIED), kind, tag));
+                    let mut response = reply::empty(StatusCode::NOT_MODIFIED);
+                    served::tell_unchanged(asked.elapsed(), response.headers_mut());
+                    return Ok(described(response, kind, tag));
                 }
-                if method == Method::HEAD {
+                if is_head {
                     let mut response = described(reply::empty(StatusCode::OK), kind, tag);
                     response
                         .headers_mut()
@@ -39,14 +41,18 @@ pub(super) async fn photo(
                     return Ok(response);
                 }
             }
-            Err(failure) if failure.status == StatusCode::NOT_FOUND || method == Method::HEAD => {
+            Err(failure) if failure.status == StatusCode::NOT_FOUND || is_head => {
                 return Err(failure);
             }
             // Without the catalog a node may still have it.
             Err(_) => {}
         }
     }
-    let photo = front_end.store.photo(&key).await?;
+    let Served {
+        photo,
+        outcome,
+        took,
+    } = store.photo(&key).await?;
     let tag = spool::digest(photo.chunks());
     let pieces: Vec<_> = photo
         .chunks()
@@ -54,9 +60,9 @@ pub(super) async fn photo(
         .map(|chunk| Ok::<_, Infallible>(chunk.clone()))
         .collect();
     let mut response = Response::new(body::stream(stream::iter(pieces)));
-    response
-        .headers_mut()
-        .insert(header::CONTENT_LENGTH, photo.length().into());
+    let told = response.headers_mut();
+    told.insert(header::CONTENT_LENGTH, photo.length().into());
+    outcome.tell_all(took, told);
     Ok(described(response, photo.kind(), &tag))
 }
 

@@ -1,6 +1,7 @@
 //! What the templates are given.
 
 use catalog::{Listing, Place, Totals};
+use http::StatusCode;
 use jiff::tz::TimeZone;
 use kit::words::{grouped, sentence, size, trouble};
 use serde::Serialize;
@@ -9,6 +10,8 @@ use crate::failure::Failure;
 use crate::image::Kind;
 use crate::key::Key;
 use crate::pages::query::Query;
+use crate::pages::standing::Told;
+use crate::served::Owner;
 
 /// What is the same on every page.
 #[derive(Debug, Serialize)]
@@ -17,6 +20,10 @@ pub(super) struct Around<'a> {
     pub(super) deployment: &'a str,
     /// The manager's page as the browser reaches it.
     pub(super) manager: Option<String>,
+    /// How the pool stands; not told to those who have to log in first.
+    pub(super) pool: Option<Told>,
+    /// What forms carry, where one has to log in.
+    pub(super) csrf: Option<&'a str>,
     pub(super) upload_limit: u64,
     pub(super) upload_limit_told: String,
     pub(super) images_only: bool,
@@ -133,6 +140,35 @@ impl<'a> Gallery<'a> {
 pub(super) struct Single<'a> {
     pub(super) around: Around<'a>,
     pub(super) photo: Shown,
+    /// The node that owns it, unless its place is empty.
+    pub(super) node: Option<Node>,
+    pub(super) problem: Option<&'a str>,
+}
+
+/// The node that owns a photo.
+#[derive(Debug, Serialize)]
+pub(super) struct Node {
+    instance: String,
+    place: String,
+}
+
+impl Node {
+    pub(super) fn of(owner: Owner) -> Self {
+        Self {
+            place: owner.place_told(),
+            instance: owner.instance,
+        }
+    }
+}
+
+/// The form for logging in.
+#[derive(Debug, Serialize)]
+pub(super) struct Login<'a> {
+    pub(super) around: Around<'a>,
+    /// By which the form is known to be ours.
+    pub(super) token: String,
+    /// Where to go afterwards.
+    pub(super) to: &'a str,
     pub(super) problem: Option<&'a str>,
 }
 
@@ -145,6 +181,8 @@ pub(super) struct Trouble<'a> {
     message: String,
     /// Whether the same address may work in a moment.
     passing: bool,
+    /// Whether logging in helps.
+    login: bool,
 }
 
 impl<'a> Trouble<'a> {
@@ -159,6 +197,7 @@ impl<'a> Trouble<'a> {
             heading,
             message: sentence(&failure.message),
             passing: failure.status.is_server_error(),
+            login: failure.status == StatusCode::UNAUTHORIZED,
         }
     }
 }

@@ -23,6 +23,8 @@ pub(super) struct Tables {
     token: Token,
     manager: String,
     table: watch::Sender<Option<Arc<Table>>>,
+    /// Since when the manager has not answered a long poll.
+    silent: watch::Sender<Option<Instant>>,
     refreshed: Mutex<Instant>,
 }
 
@@ -33,12 +35,21 @@ impl Tables {
             token: token.clone(),
             manager: manager.to_owned(),
             table: watch::Sender::new(None),
+            silent: watch::Sender::new(None),
             refreshed: Mutex::new(Instant::now()),
         }
     }
 
     pub(super) fn current(&self) -> Option<Arc<Table>> {
         self.table.borrow().clone()
+    }
+
+    pub(super) fn watch(&self) -> watch::Receiver<Option<Arc<Table>>> {
+        self.table.subscribe()
+    }
+
+    pub(super) fn silence(&self) -> watch::Receiver<Option<Instant>> {
+        self.silent.subscribe()
     }
 
     /// The epoch of the current table; every real one is above 0.
@@ -64,13 +75,28 @@ impl Tables {
     pub(super) async fn follow(&self) {
         let mut pause = PAUSES.0;
         loop {
-            if self.ask(self.epoch(), POLL_TIME).await {
+            // After a silence the table of the moment, at once: a poll for a newer one would leave open
+            // for how long the manager has been back.
+            let after = self.silent.borrow().map_or_else(|| self.epoch(), |_| 0);
+            let answered = self.ask(after, POLL_TIME).await;
+            self.note(answered);
+            if answered {
                 pause = PAUSES.0;
             } else {
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(PAUSES.1);
             }
         }
+    }
+
+    fn note(&self, answered: bool) {
+        self.silent.send_if_modified(|since| {
+            let changed = answered == since.is_some();
+            if changed {
+                *since = (!answered).then(Instant::now);
+            }
+            changed
+        });
     }
 
     /// Asks for the table of this moment; false when the manager does not tell.

@@ -1,5 +1,7 @@
 //! The pages in Chromium: what people do, by mouse and by keyboard, and how each state looks.
 
+mod pool;
+
 use std::fs;
 use std::path::PathBuf;
 

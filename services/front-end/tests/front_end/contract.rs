@@ -55,6 +55,30 @@ async fn a_miss_fills_the_owner_and_the_next_read_is_a_hit() {
 }
 
 #[tokio::test]
+async fn readers_are_told_by_whom_a_photo_was_served() {
+    let stage = Stage::new().await;
+    stage.stored("k", GIF).await;
+    let owner = stage.owner("k").member.instance.clone();
+    for outcome in ["miss", "hit"] {
+        let read = stage.read("k").await;
+        assert_eq!(read.header("x-bivouac-cache"), outcome);
+        assert_eq!(read.header("x-bivouac-served-by"), owner);
+    }
+    stage.manager.commit(vec![None, None]).await;
+    stage
+        .until("no node is asked any more", async |stage| {
+            let read = stage.read("k").await;
+            assert_eq!(read.content(), GIF);
+            read.header("x-bivouac-cache") == "read-through"
+                && read.header("x-bivouac-served-by").is_empty()
+        })
+        .await;
+    let missing = stage.read("nothing").await;
+    missing.failure(404);
+    assert_eq!(missing.header("x-bivouac-cache"), "");
+}
+
+#[tokio::test]
 async fn parts_come_in_any_order_with_any_name_or_none() {
     let stage = Stage::new().await;
     for (number, file) in [

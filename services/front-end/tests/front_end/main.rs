@@ -6,7 +6,9 @@
 mod bad_input;
 mod browser;
 mod bucket;
+mod closed;
 mod contract;
+mod events;
 mod faults;
 mod freshness;
 mod pages;

@@ -246,11 +246,44 @@ async fn a_browser_that_has_the_photo_is_not_sent_it_again_until_it_changes() {
 }
 
 #[tokio::test]
+async fn a_photos_page_names_its_node_and_the_photo_says_where_it_came_from() {
+    let stage = Stage::new().await;
+    stage.stored("k", GIF).await;
+    let owner = &stage.owner("k").member.instance;
+    let place = kit::placement::owner("k", 2).unwrap() + 1;
+    let page = stage.get("/view/k").await;
+    let row = format!("<span class=\"key\">{owner}</span> (node {place} of 2)");
+    assert!(page.text().contains(&row), "{}", page.text());
+    let mut tag = String::new();
+    for outcome in ["miss", "hit"] {
+        let photo = stage.get("/photos/k").await;
+        assert_eq!(photo.header("x-bivouac-cache"), outcome);
+        assert_eq!(photo.header("x-bivouac-served-by"), owner);
+        assert_eq!(photo.header("x-bivouac-node"), format!("{place} of 2"));
+        let timing = format!("photo;desc=\"{outcome}\";dur=");
+        assert!(photo.header("server-timing").starts_with(&timing));
+        photo.header("etag").clone_into(&mut tag);
+    }
+    let headers = [("if-none-match", &*tag)];
+    let known = stage.send(Method::GET, "/photos/k", &headers, b"").await;
+    assert_eq!(known.header("x-bivouac-cache"), "unchanged");
+    assert_eq!(known.header("x-bivouac-served-by"), "");
+    stage.manager.commit(vec![None, None]).await;
+    stage
+        .until("the page knows that there is no node", async |stage| {
+            let page = stage.get("/view/k").await;
+            page.text().contains("none at the moment")
+        })
+        .await;
+}
+
+#[tokio::test]
 async fn styles_and_scripts_come_from_here() {
     let stage = Stage::new().await;
     for (path, content_type) in [
         ("/assets/style.css", "text/css; charset=utf-8"),
         ("/assets/upload.js", "text/javascript; charset=utf-8"),
+        ("/assets/pool.js", "text/javascript; charset=utf-8"),
         ("/assets/icon.svg", "image/svg+xml"),
     ] {
         let asset = stage.get(path).await;

@@ -1,24 +1,36 @@
 //! Real cache nodes, and a manager that does as the real one: beats their hearts, and publishes a new
 //! table only when every node in it has it and every other one has surely stopped serving.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use catalog::Catalog;
+use http::header::{RETRY_AFTER, SET_COOKIE};
 use http::{Request, Response, StatusCode};
 use kit::body::{self, Body, Incoming};
 use kit::client::Client;
+use kit::csrf;
 use kit::health::Health;
 use kit::metrics::Registry;
 use kit::pool::{Configuration, Member, Place, Policy, Statistics, Table};
 use kit::server::Server;
+use kit::session::{Key, SessionId, Sessions};
 use kit::token::{self, Token};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) const TOKEN: &str = "a-token-for-tests-only";
+pub(crate) const API_TOKEN: &str = "an-api-token-for-tests-only";
+pub(crate) const PASSWORD: &str = "correct horse";
 const LEASE: Duration = Duration::from_millis(600);
 const BEAT: Duration = Duration::from_millis(150);
+
+/// What sessions are signed with.
+pub(crate) fn session_key() -> Key {
+    Key::from_hex(&"ab".repeat(32)).unwrap()
+}
 
 /// A cache node in this process.
 pub(crate) struct TestNode {
@@ -107,14 +119,16 @@ impl TestNode {
 /// See the module. Clones share it.
 #[derive(Clone)]
 pub(crate) struct TestManager {
+    catalog: Catalog,
     table: watch::Sender<Table>,
     nodes: Arc<Mutex<Vec<Option<Arc<TestNode>>>>>,
     beating: Arc<tokio::sync::Mutex<u64>>,
 }
 
 impl TestManager {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(catalog: Catalog) -> Self {
         Self {
+            catalog,
             table: watch::Sender::new(Table {
                 epoch: 1,
                 nodes: Vec::new(),
@@ -126,10 +140,10 @@ impl TestManager {
 
     /// Serves on `listener` until `stop`.
     pub(crate) fn serve(&self, listener: TcpListener, stop: CancellationToken) {
-        let manager = self.clone();
+        let (manager, stopping) = (self.clone(), stop.clone());
         let handler = move |request| {
-            let manager = manager.clone();
-            async move { manager.answer(request).await }
+            let (manager, stopping) = (manager.clone(), stopping.clone());
+            async move { manager.answer(request, &stopping).await }
         };
         tokio::spawn(
             Server::new(Health::new(), Registry::default()).serve(listener, handler, stop),
@@ -193,10 +207,16 @@ impl TestManager {
         all
     }
 
-    async fn answer(&self, request: Request<Incoming>) -> Response<Body> {
-        let path = request.uri().path().to_owned();
-        if path != "/internal/table" {
-            return echo(request).await;
+    async fn answer(
+        &self,
+        request: Request<Incoming>,
+        stopping: &CancellationToken,
+    ) -> Response<Body> {
+        match request.uri().path() {
+            "/internal/table" => {}
+            "/login" => return self.log_in(request).await,
+            "/logout" => return self.log_out(request).await,
+            _ => return echo(request).await,
         }
         assert!(Token::new(TOKEN).unwrap().accepts(request.headers()));
         let after = request
@@ -209,10 +229,57 @@ impl TestManager {
             .unwrap();
         let mut table = self.table.subscribe();
         let newer = table.wait_for(|table| table.epoch > after);
-        let _ = tokio::time::timeout(Duration::from_secs(20), newer).await;
+        tokio::select! {
+            _ = tokio::time::timeout(Duration::from_secs(20), newer) => {}
+            () = stopping.cancelled() => {}
+        }
         let table = self.table.borrow().clone();
         kit::reply::json(StatusCode::OK, &table)
     }
+}
+
+impl TestManager {
+    /// As the manager does: a form of ours, the right password, a session of which the catalog knows.
+    async fn log_in(&self, request: Request<Incoming>) -> Response<Body> {
+        let sessions = Sessions::of_the_manager(session_key());
+        let Some((_, form)) = own_form(request).await else {
+            return kit::reply::empty(StatusCode::FORBIDDEN);
+        };
+        match form.get("password").map(String::as_str) {
+            Some(PASSWORD) => {}
+            Some("too often") => {
+                let mut response = kit::reply::empty(StatusCode::TOO_MANY_REQUESTS);
+                response.headers_mut().insert(RETRY_AFTER, 37.into());
+                return response;
+            }
+            _ => return kit::reply::empty(StatusCode::UNAUTHORIZED),
+        }
+        let begun = sessions.begin();
+        let lifetime = Duration::from_secs(60);
+        let opened = self.catalog.open_session(begun.id.as_str(), lifetime);
+        opened.await.unwrap();
+        let mut response = kit::reply::redirect("/");
+        response.headers_mut().insert(SET_COOKIE, begun.cookie);
+        response
+    }
+
+    async fn log_out(&self, request: Request<Incoming>) -> Response<Body> {
+        let Some((session, _)) = own_form(request).await else {
+            return kit::reply::empty(StatusCode::FORBIDDEN);
+        };
+        self.catalog.close_session(session.as_str()).await.unwrap();
+        kit::reply::redirect("/login")
+    }
+}
+
+/// The session of a form, and its fields, if its token is that session's.
+async fn own_form(request: Request<Incoming>) -> Option<(SessionId, HashMap<String, String>)> {
+    let (head, content) = request.into_parts();
+    let session = Sessions::of_the_manager(session_key()).read(&head.headers)?;
+    let content = body::read_limited(content, 1 << 16).await.unwrap();
+    let form: HashMap<_, _> = form_urlencoded::parse(&content).into_owned().collect();
+    let is_ours = csrf::verify(&session_key(), &session, form.get(csrf::FIELD)?);
+    is_ours.then_some((session, form))
 }
 
 /// Says what came, to see that it was passed on as it was.
@@ -223,6 +290,7 @@ async fn echo(request: Request<Incoming>) -> Response<Body> {
         "method": head.method.as_str(),
         "target": head.uri.to_string(),
         "body": String::from_utf8_lossy(&content),
+        "authorization": head.headers.get("authorization").map(|value| value.to_str().unwrap()),
     });
     kit::reply::json(StatusCode::IM_A_TEAPOT, &told)
 }

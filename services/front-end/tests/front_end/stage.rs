@@ -1,5 +1,6 @@
 //! A whole photo cache for one test.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,14 +12,17 @@ use front_end::settings::{FrontEnd, Manager, Secrets, Settings};
 use http::{HeaderMap, Method, Request, StatusCode};
 use kit::body;
 use kit::client::Client;
+use kit::door::Api;
+use kit::server::Drained;
 use kit::settings::{Instance, Secret};
 use kit::token::Token;
 use tempfile::TempDir;
 use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::bucket::{self, Bucket};
-use crate::pool::{TOKEN, TestManager, TestNode};
+use crate::pool::{API_TOKEN, TOKEN, TestManager, TestNode, session_key};
 
 /// An image of one pixel, and how its first bytes look.
 pub(crate) const GIF: &[u8] = b"GIF89a\x01\0\x01\0\x80\0\0\0\0\0\xff\xff\xff!\xf9\x04\x01\0\0\0\0,\0\0\0\0\x01\0\x01\0\0\x02\x02D\x01\0;";
@@ -28,6 +32,11 @@ pub(crate) struct Stage {
     pub(crate) bucket: Bucket,
     pub(crate) manager: TestManager,
     pub(crate) manager_stop: CancellationToken,
+    pub(crate) manager_address: SocketAddr,
+    /// Asks the front-end to stop.
+    pub(crate) stop: CancellationToken,
+    /// What became of it.
+    pub(crate) ended: Option<JoinHandle<Drained>>,
     pub(crate) nodes: Vec<Arc<TestNode>>,
     pub(crate) catalog: Catalog,
     client: Client,
@@ -42,6 +51,7 @@ pub(crate) struct Options {
     pub(crate) images_only: bool,
     pub(crate) manager_is_up: bool,
     pub(crate) database: Option<DatabaseSettings>,
+    pub(crate) api: Api,
 }
 
 impl Default for Options {
@@ -52,6 +62,7 @@ impl Default for Options {
             images_only: false,
             manager_is_up: true,
             database: None,
+            api: Api::Open,
         }
     }
 }
@@ -127,10 +138,17 @@ impl Stage {
         let stop = CancellationToken::new();
         let bucket = Bucket::default();
         let s3 = bucket.serve(stop.clone()).await;
-        let manager = TestManager::new();
         let manager_stop = stop.child_token();
         let manager_listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let manager_port = manager_listener.local_addr().unwrap().port();
+        let manager_address = manager_listener.local_addr().unwrap();
+        let (database, catalog) = match options.database {
+            Some(database) => {
+                let catalog = Catalog::connect(&database, test_support::PASSWORD).unwrap();
+                (database, catalog)
+            }
+            None => test_support::database().await,
+        };
+        let manager = TestManager::new(catalog.clone());
         if options.manager_is_up {
             manager.serve(manager_listener, manager_stop.clone());
         } else {
@@ -144,13 +162,6 @@ impl Stage {
         manager
             .commit(nodes.iter().cloned().map(Some).collect())
             .await;
-        let (database, catalog) = match options.database {
-            Some(database) => {
-                let catalog = Catalog::connect(&database, test_support::PASSWORD).unwrap();
-                (database, catalog)
-            }
-            None => test_support::database().await,
-        };
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let settings = Settings {
@@ -162,25 +173,33 @@ impl Stage {
                 upload_limit: options.upload_limit,
                 images_only: options.images_only,
             },
-            manager: Manager { port: manager_port },
+            api: options.api,
+            manager: Manager {
+                port: manager_address.port(),
+            },
             instance: instance("i-manager"),
             secrets: Secrets {
                 database_password: Secret::new(test_support::PASSWORD),
                 internal_token: Token::new(TOKEN).unwrap(),
+                api_token: Some(Token::new(API_TOKEN).unwrap()),
+                session_key: Some(session_key()),
             },
         };
         let folder = TempDir::new().unwrap();
         let (place, shutdown) = (folder.path().to_owned(), stop.clone());
-        tokio::spawn(async move {
+        let ended = tokio::spawn(async move {
             front_end::run(&settings, s3, &place, listener, shutdown)
                 .await
-                .unwrap();
+                .unwrap()
         });
         let stage = Self {
             host: address.to_string(),
             bucket,
             manager,
             manager_stop,
+            manager_address,
+            stop: stop.clone(),
+            ended: Some(ended),
             nodes,
             catalog,
             client: Client::new(),

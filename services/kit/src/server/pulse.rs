@@ -11,6 +11,7 @@ use tokio::time::Instant;
 #[derive(Debug)]
 pub(crate) struct Pulse {
     busy: AtomicBool,
+    lasting: AtomicBool,
     requests: AtomicU64,
     answered: AtomicBool,
     begun: Instant,
@@ -24,6 +25,7 @@ impl Pulse {
     pub(super) fn new() -> Arc<Self> {
         Arc::new(Self {
             busy: AtomicBool::new(false),
+            lasting: AtomicBool::new(false),
             requests: AtomicU64::new(0),
             answered: AtomicBool::new(true),
             begun: Instant::now(),
@@ -44,6 +46,11 @@ impl Pulse {
     /// Whether a request is in work: from its head until its answer is in the connection's buffer.
     pub(super) fn is_busy(&self) -> bool {
         self.busy.load(Ordering::Relaxed)
+    }
+
+    /// Whether the answer in work is one that lasts, with long silences in it.
+    pub(super) fn is_lasting(&self) -> bool {
+        self.lasting.load(Ordering::Relaxed)
     }
 
     /// How many requests have come.
@@ -90,8 +97,16 @@ impl Pulse {
 #[derive(Debug)]
 pub(crate) struct Busy(Arc<Pulse>);
 
+impl Busy {
+    /// Its answer lasts: see [`crate::body::lasting`].
+    pub(crate) fn last(&self) {
+        self.0.lasting.store(true, Ordering::Relaxed);
+    }
+}
+
 impl Drop for Busy {
     fn drop(&mut self) {
+        self.0.lasting.store(false, Ordering::Relaxed);
         self.0.busy.store(false, Ordering::Relaxed);
     }
 }

@@ -86,13 +86,23 @@ impl Stall {
             return self.poll_stalled(context).map(Err);
         };
         self.bytes += outcome.as_ref().map_or(0, bytes);
-        // Between requests, how long a head may take is not ours to judge.
-        if self.bytes >= self.pace || !self.pulse.is_busy() {
+        // Between requests, how long a head may take is not ours to judge; and an answer that lasts
+        // has little to say, but whoever reads it takes that little.
+        if self.bytes >= self.pace || !self.pulse.is_busy() || self.pulse.is_lasting() {
             self.moved = Instant::now();
             self.bytes = 0;
             self.pulse.moved(self.moved);
         }
         Poll::Ready(outcome)
+    }
+
+    /// Ready when the client of an answer that lasts has gone. hyper does not read during an answer,
+    /// and the first write to a client that has gone succeeds.
+    fn poll_gone(&self, context: &mut Context<'_>) -> Poll<()> {
+        match self.stream.poll_peek(context, &mut ReadBuf::new(&mut [0])) {
+            Poll::Ready(Ok(0) | Err(_)) => Poll::Ready(()),
+            Poll::Ready(Ok(_)) | Poll::Pending => Poll::Pending,
+        }
     }
 }
 
@@ -135,7 +145,11 @@ impl AsyncWrite for Stall {
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().stream).poll_flush(context)
+        let this = self.get_mut();
+        if this.pulse.is_lasting() && this.poll_gone(context).is_ready() {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        }
+        Pin::new(&mut this.stream).poll_flush(context)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

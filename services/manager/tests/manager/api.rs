@@ -5,7 +5,7 @@ use std::time::Duration;
 use catalog::{Commit, NewPhoto};
 use http::{HeaderMap, Method, Request, StatusCode};
 
-use crate::world::{BLUEPRINT, World};
+use crate::world::{API_TOKEN, BLUEPRINT, TOKEN, World};
 
 async fn upload(world: &World, key: &str, object: &str) {
     world.catalog.begin_upload(object).await.unwrap();
@@ -223,4 +223,47 @@ async fn deleting_while_a_node_is_dead_waits_until_the_table_has_left_it_out() {
     assert_eq!(status, StatusCode::OK, "{body}");
     let now = world.try_table(0).await.unwrap();
     assert_ne!(now.nodes, table.nodes);
+}
+
+#[tokio::test]
+async fn a_closed_api_answers_whoever_shows_the_token_and_nobody_else() {
+    let world = World::start_closed().await;
+    world.serving(1).await;
+    let ask = async |path: &str, authorization: Option<&str>| {
+        let mut headers = HeaderMap::new();
+        if let Some(authorization) = authorization {
+            headers.insert("authorization", authorization.parse().unwrap());
+        }
+        world.call(Method::POST, path, &headers, "").await
+    };
+    let right = format!("Bearer {API_TOKEN}");
+    let answer = ask("/api/getNumNodes", Some(&right)).await;
+    assert_eq!(
+        answer.body().as_ref(),
+        br#"{"success":"true","numNodes":1}"#
+    );
+    let internal = format!("Bearer {TOKEN}");
+    for path in [
+        "/api/delete_all",
+        "/api/configure_cache?numNodes=2",
+        "/api/x",
+    ] {
+        for wrong in [None, Some("Bearer x"), Some(API_TOKEN), Some(&*internal)] {
+            let answer = ask(path, wrong).await;
+            assert_eq!(
+                answer.status(),
+                StatusCode::UNAUTHORIZED,
+                "{path} {wrong:?}"
+            );
+            let challenge = answer.headers()["www-authenticate"].to_str().unwrap();
+            assert!(challenge.starts_with("Bearer "), "{challenge}");
+            let prefix = br#"{"success":"false","error":{"code":401,"message":""#;
+            assert!(answer.body().starts_with(prefix), "{path}");
+        }
+    }
+    let answer = ask("/api/getNumNodes", Some(&right)).await;
+    assert_eq!(
+        answer.body().as_ref(),
+        br#"{"success":"true","numNodes":1}"#
+    );
 }

@@ -11,7 +11,9 @@ use catalog::test_support::{PASSWORD, database};
 use catalog::{Catalog, DatabaseSettings};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use kit::client::Client;
+use kit::door::Api;
 use kit::pool::{Statistics, Table};
+use kit::token::Token;
 use manager::blueprint::Make;
 use manager::bucket::{Bucket, BucketError};
 use manager::cloud::{Cloud, CloudError, Launched, Listed, Made, Order};
@@ -26,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 pub(crate) const TOKEN: &str = "a-token-for-internal-use";
+pub(crate) const API_TOKEN: &str = "a-token-for-the-api";
 pub(crate) const MANAGER_PASSWORD: &str = "correct horse";
 pub(crate) const DEPLOYMENT: &str = "elastic-cache";
 pub(crate) const BLUEPRINT: &str = "settings/instance/manager/cache.json";
@@ -53,6 +56,16 @@ impl World {
     /// The same, on another database.
     pub(crate) async fn start_on(database: &DatabaseSettings) -> Self {
         let mut world = Self::prepare(database);
+        world.start_manager();
+        world
+    }
+
+    /// The same, with its API closed.
+    pub(crate) async fn start_closed() -> Self {
+        let (settings, _) = database().await;
+        let mut world = Self::prepare(&settings);
+        world.settings.api = Api::Token;
+        world.settings.secrets.api_token = Some(Token::new(API_TOKEN).unwrap());
         world.start_manager();
         world
     }

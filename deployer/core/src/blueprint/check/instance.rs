@@ -3,7 +3,7 @@
 use super::super::problem::Span;
 use super::super::raw::RawInstance;
 use super::super::reader::{At, Field};
-use super::super::{BaseImage, Instance, machine};
+use super::super::{Api, BaseImage, Instance, Service, machine};
 use super::Check;
 use super::known::Known;
 use super::whole::{Host, Services};
@@ -40,13 +40,30 @@ impl Check<'_> {
             Field::Wrong => return None,
             Field::Set(base) => base.value,
         };
+        let api = match raw.api {
+            Field::Missing => Api::default(),
+            Field::Wrong => return None,
+            Field::Set(api) => self.check_api(&api, &list)?,
+        };
         Some(Instance {
             machine: machine?.value,
             base,
             role: role?,
             security_group: group?,
             services: list,
+            api,
         })
+    }
+
+    /// Only front-end and manager have an API.
+    fn check_api(&self, api: &At<Api>, services: &[Service]) -> Option<Api> {
+        let have_one = [Service::FrontEnd, Service::Manager];
+        if services.iter().any(|service| have_one.contains(service)) {
+            return Some(api.value);
+        }
+        let help = "move it to the instance that runs the `front-end` and the `manager`";
+        self.note_help(api.span, "no service of this instance has an API", help);
+        None
     }
 
     pub(super) fn check_machine(&self, machine: At<String>) -> Option<At<String>> {

@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 
 use super::Draft;
-use crate::blueprint::Database;
+use crate::blueprint::{Api, Database};
 use crate::inventory::FoundDatabase;
 use crate::names::{Kind, ResourceName};
 use crate::plan::desired::{image_inputs, programs_hash, recipe_hash};
 use crate::plan::edits::{self, plain};
 use crate::plan::steps::label;
 use crate::plan::{Action, Change, Verb};
-use crate::settings::secrets_key;
+use crate::settings::{secrets_key, settings_key};
 
 /// The label of the step that writes the secrets.
 pub(super) const SECRETS: &str = "secrets";
@@ -33,7 +33,7 @@ impl Draft<'_> {
             .chain(pools)
             .filter(|key| !self.stored(key))
             .count();
-        if missing == 0 {
+        if missing == 0 && !self.lacks_api_token() {
             self.steps.settled += 1;
             return;
         }
@@ -41,6 +41,18 @@ impl Draft<'_> {
         let detail = "passwords and tokens, into the bucket".to_owned();
         self.steps
             .add(SECRETS, Verb::Write, detail, Action::WriteSecrets, &[home]);
+    }
+
+    /// Whether an API is closed whose secrets may be older than its token: settings of that time do
+    /// not say whether it is open. No plan reads the secrets themselves.
+    fn lacks_api_token(&self) -> bool {
+        let instances = self.at.blueprint.instances.iter();
+        let mut closed = instances.filter(|(_, instance)| instance.api == Api::Token);
+        closed.any(|(name, _)| {
+            let key = settings_key(Kind::Instance, name);
+            let told = self.published_document(&key);
+            told.is_some_and(|told| told["api"].is_null())
+        })
     }
 
     pub(in crate::plan) fn databases(&mut self) {

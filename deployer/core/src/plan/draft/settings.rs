@@ -7,7 +7,7 @@ use super::published::SECRETS;
 use crate::blueprint::{Instance, Service};
 use crate::names::{Kind, ResourceName};
 use crate::plan::desired::image_inputs;
-use crate::plan::edits::{PoolParts, PublishedPool, plain};
+use crate::plan::edits::{self, PoolParts, PublishedPool};
 use crate::plan::steps::label;
 use crate::plan::{Action, Change, Verb};
 use crate::settings::{Sources, pool_blueprint_key, settings_key};
@@ -103,7 +103,7 @@ impl Draft<'_> {
             .collect()
     }
 
-    fn published_document(&self, key: &str) -> Option<Value> {
+    pub(super) fn published_document(&self, key: &str) -> Option<Value> {
         serde_json::from_str(self.at.stored.settings.get(key)?).ok()
     }
 
@@ -147,13 +147,23 @@ impl Draft<'_> {
                 changes.extend(edited);
             }
         }
-        if self.restarts(instance) {
-            let services = self.at.blueprint.instances[instance].services.iter();
-            let services: Vec<_> = services.map(|s| s.as_str()).collect();
-            let means = format!("{} start again", services.join(" and "));
-            changes.push(plain("what its services are told", &means));
-        }
+        changes.extend(self.restart(instance));
         changes
+    }
+
+    /// What makes `boot` start the services of a running instance again.
+    fn restart(&self, instance: &ResourceName) -> Vec<Change> {
+        let told = self.published_document(&settings_key(Kind::Instance, instance));
+        let is_kept = !self.steps.touches(&label(Kind::Instance, instance));
+        let (Some(told), Ok(now)) = (told.filter(|_| is_kept), self.sources().instance(instance))
+        else {
+            return Vec::new();
+        };
+        let now = serde_json::from_str(&now.text).unwrap_or_default();
+        let services = self.at.blueprint.instances[instance].services.iter();
+        let services: Vec<_> = services.map(|s| s.as_str()).collect();
+        let means = format!("{} start again", services.join(" and "));
+        edits::instance_changes(told, now, &means)
     }
 
     /// The id that an image has, be it ready or on its way.
@@ -162,16 +172,5 @@ impl Draft<'_> {
         let called = self.at.scope.image_name(name, &inputs);
         let images = &self.at.inventory.images;
         images.iter().find(|i| i.name == called).map(|i| &i.id)
-    }
-
-    /// Whether `boot` starts the services of a running instance again with what it is told now.
-    fn restarts(&self, instance: &ResourceName) -> bool {
-        let key = settings_key(Kind::Instance, instance);
-        let told = self.at.stored.settings.get(&key);
-        let is_kept = !self.steps.touches(&label(Kind::Instance, instance));
-        match (told, self.sources().instance(instance)) {
-            (Some(told), Ok(now)) => is_kept && *told != now.text,
-            _ => false,
-        }
     }
 }

@@ -269,6 +269,8 @@
     return new Promise((resolve) => {
       const request = new XMLHttpRequest();
       const data = new FormData();
+      const token = form.elements["csrf-token"];
+      if (token) data.append(token.name, token.value);
       data.append("key", key);
       data.append("file", file, "file");
       request.upload.addEventListener("progress", (event) => {
@@ -278,7 +280,8 @@
       request.addEventListener("error", () => {
         resolve("The connection broke off, or the file could not be read. Try again.");
       });
-      request.open("POST", "/api/upload");
+      request.open("POST", form.action);
+      request.setRequestHeader("accept", "application/json");
       request.send(data);
     });
   }
