@@ -12,3 +12,4 @@ mod mistakes;
 mod photos;
 mod readme;
 mod story;
+mod walk;
