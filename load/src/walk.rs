@@ -98,6 +98,14 @@ impl Report {
         }
         total
     }
+
+    /// True if no request failed and no read was stale, lost or wrong, in the walk and its baseline.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        let baselines = self.steps.iter().filter_map(|step| step.baseline.as_ref());
+        let failed: u64 = baselines.map(|stretch| stretch.tally.failed()).sum();
+        failed + self.total().failed() == 0 && self.violations.is_empty()
+    }
 }
 
 /// A stretch in numbers.

@@ -163,7 +163,11 @@ pub(crate) struct Load {
     #[command(flatten)]
     pub(crate) whereabouts: Whereabouts,
     /// What the program `load` takes; after --target and --region, if they are given
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    #[arg(
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        value_name = "LOAD-OPTION"
+    )]
     pub(crate) options: Vec<OsString>,
 }
 

@@ -80,20 +80,20 @@ impl Checker {
     }
 
     /// A read was not answered.
-    pub(super) fn give_up(&self, read: Begun) {
-        self.history(read.key).give_up_read(read.at);
+    pub(super) fn give_up(&self, Begun { key, at }: Begun) {
+        self.history(key).give_up_read(at);
     }
 
     /// A read was answered.
-    pub(super) fn judge(&self, read: Begun, seen: Seen) -> Verdict {
-        let mut history = self.history(read.key);
-        let mut returned = |version| history.end_read(read.at, version);
+    pub(super) fn judge(&self, Begun { key, at }: Begun, seen: Seen) -> Verdict {
+        let mut history = self.history(key);
+        let mut returned = |version| history.end_read(at, version);
         match seen {
             Seen::Version(version) => match returned(version) {
                 Found::Current => Verdict::Fresh,
                 Found::Outdated => Verdict::Stale {
                     returned: version,
-                    newest: history.newest_at(read.at),
+                    newest: history.newest_at(at),
                 },
                 Found::Unheard => Verdict::Wrong(format!("version {version} was never sent")),
             },
@@ -108,7 +108,7 @@ impl Checker {
                 }
             },
             Seen::Damaged(how) => {
-                history.give_up_read(read.at);
+                history.give_up_read(at);
                 Verdict::Wrong(how)
             }
         }

@@ -42,7 +42,7 @@ impl Pool {
         let client = Client::new(address, PATIENCE);
         let (tell, seen) = watch::channel(PoolSeen::default());
         let work = tokio::spawn(async move {
-            while !tell.is_closed() {
+            loop {
                 tell.send_replace(look(&client).await);
                 tokio::time::sleep(PAUSE).await;
             }

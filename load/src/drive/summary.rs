@@ -30,6 +30,13 @@ impl fmt::Display for Report {
             total.wrong,
             self.phases()
         )?;
+        if total.absent > 0 {
+            writeln!(
+                out,
+                "{} reads found no photo, as none had been stored under their keys: --prepare stores them",
+                total.absent
+            )?;
+        }
         for (failure, count) in &total.failures {
             writeln!(out, "{count:10}  {failure}")?;
         }

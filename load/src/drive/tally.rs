@@ -57,6 +57,8 @@ pub struct Tally {
     pub reads: Requests,
     /// The uploads.
     pub uploads: Requests,
+    /// Reads of nothing, under keys that nothing was known to be stored under.
+    pub absent: u64,
     /// Reads of a version that had been replaced before the read was sent.
     pub stale: u64,
     /// Reads of nothing, where an upload had been acknowledged before.
@@ -86,6 +88,8 @@ pub struct Figures {
     pub reads: RequestFigures,
     /// The uploads among them.
     pub uploads: RequestFigures,
+    /// See [`Tally::absent`].
+    pub absent: u64,
     /// See [`Tally::stale`].
     pub stale: u64,
     /// See [`Tally::lost`].
@@ -126,6 +130,7 @@ impl Tally {
             }
         }
         match end {
+            End::Read(Verdict::Absent) => self.absent += 1,
             End::Read(Verdict::Stale { .. }) => self.stale += 1,
             End::Read(Verdict::Lost) => self.lost += 1,
             End::Read(Verdict::Wrong(_)) => self.wrong += 1,
@@ -143,6 +148,7 @@ impl Tally {
             requests.failed += others.failed;
             requests.latencies.add(&others.latencies);
         }
+        self.absent += other.absent;
         self.stale += other.stale;
         self.lost += other.lost;
         self.wrong += other.wrong;
@@ -197,6 +203,7 @@ impl Tally {
             requests: self.requests(),
             reads: of(&self.reads),
             uploads: of(&self.uploads),
+            absent: self.absent,
             stale: self.stale,
             lost: self.lost,
             wrong: self.wrong,
@@ -241,6 +248,7 @@ mod tests {
             (10, 4, 3)
         );
         assert_eq!((tally.reads.answered, tally.uploads.answered), (5, 1));
+        assert_eq!(tally.absent, 1);
         assert_eq!(tally.failures["refused: 503 try again"], 2);
         let mut twice = tally.clone();
         twice.add(&tally);

@@ -240,6 +240,30 @@ async fn a_run_that_is_stopped_tells_what_it_has() {
 }
 
 #[tokio::test]
+async fn a_run_on_nothing_says_that_nothing_was_read() {
+    let server = Server::start(None).await;
+    let options = Options {
+        address: server.base.parse().unwrap(),
+        workload: Workload {
+            reads: "1".parse().unwrap(),
+            ..workload()
+        },
+        pace: CLOSED,
+        duration: Duration::from_millis(100),
+        prepare: false,
+        verify: false,
+    };
+    let stop = CancellationToken::new();
+    let report = run(&options, &mut View::silent(), &stop).await.unwrap();
+    assert_eq!(report.total().absent, report.total().requests());
+    assert!(
+        report.to_string().contains("--prepare stores them"),
+        "{report}"
+    );
+    assert!(report.is_good(Some(0)));
+}
+
+#[tokio::test]
 async fn a_run_that_found_something_is_not_good_and_says_what() {
     let server = Server::start(Some(Fault::Stale)).await;
     let report = whole_run(&server, &CancellationToken::new()).await;

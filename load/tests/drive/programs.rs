@@ -1,6 +1,7 @@
 //! The programs `load` and `walk` as people have them.
 
 use std::process::{Command, Output, Stdio};
+use std::time::Duration;
 
 use crate::server::{Fault, Server};
 
@@ -85,6 +86,32 @@ async fn load_ends_with_1_for_a_violation_and_for_more_failures_than_allowed() {
     assert_eq!(code, Some(0), "failures alone are counted: {out}");
     let strict = [&closed[..], &["--max-failures", "0"]].concat();
     assert_eq!(said(LOAD, &strict).await.0, Some(1));
+}
+
+#[tokio::test]
+async fn ctrl_c_ends_the_run_with_its_summary() {
+    let server = Server::start(None).await;
+    let mut load = tokio::process::Command::new(LOAD);
+    load.args([&server.base, "--duration", "1h", "--rate", "500"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .kill_on_drop(true);
+    let load = load.spawn().unwrap();
+    while server.keys().is_empty() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let interrupt = format!("kill -INT {}", load.id().unwrap());
+    let interrupted = tokio::process::Command::new("sh")
+        .args(["-c", &interrupt])
+        .status();
+    assert!(interrupted.await.unwrap().success());
+    let ended = load.wait_with_output().await.unwrap();
+    let told = String::from_utf8(ended.stdout).unwrap();
+    assert_eq!(ended.status.code(), Some(0), "{told}");
+    assert!(
+        told.contains("failed 0   stale 0   lost 0   wrong 0"),
+        "{told}"
+    );
 }
 
 #[tokio::test]

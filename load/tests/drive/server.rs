@@ -211,7 +211,7 @@ fn read(state: &mut State, fault: Option<Fault>, path: &str) -> Response<Full<By
     let versions = of.and_then(|key| state.photos.get(key));
     let behind = usize::from(fault == Some(Fault::Stale)) + 1;
     let photo = versions.and_then(|versions| {
-        let place = versions.len().checked_sub(behind).unwrap_or_default();
+        let place = versions.len().saturating_sub(behind);
         versions.get(place)
     });
     let Some(photo) = photo.filter(|_| fault != Some(Fault::Loses)) else {

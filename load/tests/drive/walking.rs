@@ -37,6 +37,7 @@ async fn a_walk_tells_of_every_step_and_of_the_same_time_without() {
     );
     let total = report.total();
     assert_eq!((total.failed(), total.violations()), (0, 0), "{report}");
+    assert!(report.is_clean());
     assert!(report.steps[0].resize.is_none());
     for step in &report.steps[1..] {
         let resize = step.resize.as_ref().unwrap();

@@ -20,6 +20,7 @@ fn the_pool_is_resized_under_load_and_no_request_fails_and_no_read_is_stale() {
         .unwrap();
     let total = report.total();
     assert_eq!((total.failed(), total.violations()), (0, 0), "{report}");
+    assert!(report.is_clean(), "{report}");
     assert!(total.reads.answered > 0 && total.uploads.answered > 0);
     for step in &report.steps {
         assert!(step.steady.tally.requests() > 0, "{report}");
