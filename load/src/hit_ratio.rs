@@ -13,7 +13,7 @@ use kit::pool::{Configuration, Policy};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
-pub use trace::Lawless;
+pub use crate::zipf::Lawless;
 use trace::zipf;
 
 /// The policies that are compared.

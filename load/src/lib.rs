@@ -4,5 +4,10 @@
 #![forbid(unsafe_code)]
 
 pub mod bench;
+pub mod drive;
 pub mod endpoints;
 pub mod hit_ratio;
+pub mod interrupt;
+mod processor;
+pub mod walk;
+mod zipf;

@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -54,6 +55,8 @@ pub(crate) enum Command {
     Output(Output),
     /// Print what an instance wrote to its console
     Logs(Logs),
+    /// Put load on a deployment, and check every answer
+    Load(Load),
     /// Print what makes other AWS tools use this laptop's cloud, for a shell
     Env(Env),
     /// Print the JSON Schema of blueprints, for editors
@@ -147,6 +150,28 @@ pub(crate) struct Logs {
     /// Go on printing what is added, until Ctrl-C
     #[arg(long, short)]
     pub(crate) follow: bool,
+}
+
+const LOAD_EXAMPLES: &str = "\
+Examples:
+  deploy load elastic-cache --prepare --verify
+  deploy load elastic-cache --target aws --rate 500 --duration 5m
+  deploy load elastic-cache -- --help       all that it can do";
+
+#[derive(Debug, Args)]
+#[command(after_help = LOAD_EXAMPLES)]
+pub(crate) struct Load {
+    /// The deployment's name
+    pub(crate) name: DeploymentName,
+    #[command(flatten)]
+    pub(crate) whereabouts: Whereabouts,
+    /// What the program `load` takes; after --target and --region, if they are given
+    #[arg(
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        value_name = "LOAD-OPTION"
+    )]
+    pub(crate) options: Vec<OsString>,
 }
 
 const ENV_EXAMPLES: &str = "\

@@ -5,6 +5,7 @@ use crate::failure::{Exit, Failure};
 
 mod down;
 mod env;
+mod load;
 mod logs;
 mod output;
 mod plan;
@@ -21,6 +22,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Down(given) => down::down(&given).await,
         Command::Status(given) => status::status(&given).await,
         Command::Output(given) => output::output(&given).await,
+        Command::Load(given) => load::load(&given).await,
         Command::Logs(given) => logs::logs(&given).await,
         Command::Env(given) => env::env(&given).await,
         Command::Schema => {

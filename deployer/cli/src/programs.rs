@@ -16,8 +16,11 @@ use crate::failure::Failure;
 use crate::invocation::run_by_cargo;
 use crate::report::{Event, Report};
 
-/// The programs that we ship.
+/// The programs that are deployed, and what they are deployed to on a laptop.
 const NAMES: [&str; 5] = ["boot", "cache-node", "front-end", "localcloud", "manager"];
+
+/// The load generator.
+const LOAD: &str = "load";
 
 /// The folder that holds the programs: that of `deploy` itself.
 pub(crate) fn folder() -> Result<PathBuf, Failure> {
@@ -42,6 +45,18 @@ pub(crate) async fn build(report: &dyn Report) -> Result<PathBuf, Failure> {
         what: format!("{} is not in {}", missing.join(", "), folder.display()),
         hint: "start this from the source tree: cargo run --release -- up blueprints/elastic-cache.yaml"
             .to_owned(),
+    })
+}
+
+/// Builds likewise, and finds the program that puts load on a deployment. It stays on this machine.
+pub(crate) async fn load(report: &dyn Report) -> Result<PathBuf, Failure> {
+    let program = build(report).await?.join(LOAD);
+    if program.is_file() {
+        return Ok(program);
+    }
+    Err(Failure::Refused {
+        what: format!("there is no {}", program.display()),
+        hint: "put it beside deploy, or start this from the source tree".to_owned(),
     })
 }
 

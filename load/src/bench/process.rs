@@ -12,6 +12,7 @@ use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
 use super::errors::BenchError;
+use crate::processor;
 
 /// How long a server may take until it listens.
 const START: Duration = Duration::from_secs(30);
@@ -160,23 +161,11 @@ impl Process {
         lines[lines.len().saturating_sub(10)..].join("\n")
     }
 
-    /// What its threads have used of their core so far, in user and system mode, to the nanosecond:
-    /// the first field of `/proc/PID/task/TID/schedstat` (the kernel's scheduler/sched-stats.rst).
+    /// What it has used of its core so far.
     pub(super) fn cpu_time(&self) -> Result<Duration, BenchError> {
-        let read = || {
-            let id = self.child.id().ok_or(io::ErrorKind::NotFound)?;
-            let mut nanoseconds = 0;
-            for task in fs::read_dir(format!("/proc/{id}/task"))? {
-                let text = fs::read_to_string(task?.path().join("schedstat"))?;
-                let field = text
-                    .split(' ')
-                    .next()
-                    .and_then(|field| field.parse::<u64>().ok());
-                nanoseconds += field.ok_or(io::ErrorKind::InvalidData)?;
-            }
-            Ok(Duration::from_nanos(nanoseconds))
-        };
-        read().map_err(BenchError::machine("reading a server's processor time"))
+        let id = self.child.id().ok_or(io::ErrorKind::NotFound.into());
+        id.and_then(processor::time_used)
+            .map_err(BenchError::machine("reading a server's processor time"))
     }
 }
 

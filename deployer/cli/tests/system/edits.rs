@@ -1,6 +1,6 @@
 //! A blueprint that is edited while people use what it made.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -31,7 +31,7 @@ fn an_edited_blueprint_is_done_under_load_and_no_request_fails() {
     }
     laptop.run(&PLAN, 0);
     load.end();
-    assert_eq!(photos.failures(), Vec::<String>::new());
+    assert_eq!(photos.failures(), BTreeMap::new());
     photos.assert_all_there();
     let (manager_after, nodes_after) = instances(&laptop);
     assert_eq!(manager_after, manager, "nothing of it was edited");

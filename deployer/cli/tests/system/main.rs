@@ -13,3 +13,4 @@ mod mistakes;
 mod photos;
 mod readme;
 mod story;
+mod walk;

@@ -1,14 +1,16 @@
-//! Photos of a running deployment: sent, read again, and what was acknowledged remembered.
+//! Photos of a running deployment: single ones, sent and read again, with what was acknowledged
+//! remembered; and load, of which every answer is checked.
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use load::drive::{Drive, Pace, Pictures, Running, Workload};
 use serde_json::Value;
+use tokio::runtime::Runtime;
 
 /// How long anything that comes back by itself may take on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
@@ -22,7 +24,8 @@ struct Inner {
     at: String,
     sent: Mutex<BTreeMap<String, Sent>>,
     count: AtomicU32,
-    failures: Mutex<Vec<String>>,
+    drive: Drive,
+    runtime: Runtime,
 }
 
 /// What a key may hold: what was acknowledged last, or what was sent since then without an answer.
@@ -47,7 +50,8 @@ impl Photos {
             at: front_end.strip_prefix("http://").unwrap().to_owned(),
             sent: Mutex::default(),
             count: AtomicU32::new(0),
-            failures: Mutex::default(),
+            drive: Drive::new(&front_end.parse().unwrap(), workload()),
+            runtime: Runtime::new().unwrap(),
         }))
     }
 
@@ -102,7 +106,8 @@ impl Photos {
         }
     }
 
-    /// Reads every photo that was acknowledged; each has to be there, to the byte.
+    /// Reads every photo that was acknowledged, those of the load too; each has to be there, to the
+    /// byte.
     pub(crate) fn assert_all_there(&self) {
         let keys: Vec<String> = self.0.sent.lock().unwrap().keys().cloned().collect();
         let mut there = 0;
@@ -117,35 +122,32 @@ impl Photos {
             there += 1;
         }
         assert!(there > 0, "no upload was acknowledged");
+        let read = self.0.runtime.block_on(self.0.drive.read_all());
+        assert_eq!(read.failed(), 0, "{:?}", read.failures);
+        self.assert_no_violation();
     }
 
-    /// What the load was not answered so far, in words.
-    pub(crate) fn failures(&self) -> Vec<String> {
-        self.0.failures.lock().unwrap().clone()
+    fn assert_no_violation(&self) {
+        let violations = self.0.drive.violations();
+        assert!(violations.is_empty(), "{violations:?}");
     }
 
-    fn note_failure(&self, failure: String) {
-        self.0.failures.lock().unwrap().push(failure);
+    /// What the load was not answered since this was last asked, and how often.
+    pub(crate) fn failures(&self) -> BTreeMap<String, u64> {
+        self.0.drive.cut_phase().tally.failures
     }
 
-    /// Sends and reads photos one after the other until the load is dropped.
+    /// Sends and reads photos until the load is ended. A reader may be turned away, but never be given
+    /// another photo.
     pub(crate) fn load(&self) -> Load {
-        let stop = Arc::new(AtomicBool::new(false));
-        let work = |photos: Photos, turn: fn(&Photos, u32)| {
-            let stop = stop.clone();
-            std::thread::spawn(move || {
-                for count in 0.. {
-                    if stop.load(Ordering::Relaxed) {
-                        return;
-                    }
-                    turn(&photos, count);
-                    std::thread::sleep(Duration::from_millis(15));
-                }
-            })
+        let pace = Pace::Closed {
+            clients: 2,
+            think: Duration::from_millis(15),
         };
+        let _inside = self.0.runtime.enter();
         Load {
-            threads: vec![work(self.clone(), write_one), work(self.clone(), read_one)],
-            stop,
+            running: self.0.drive.start(pace).unwrap(),
+            photos: self.clone(),
         }
     }
 
@@ -177,43 +179,28 @@ impl Photos {
     }
 }
 
-/// What can fail fails in these, and is remembered as unsure.
-fn write_one(photos: &Photos, count: u32) {
-    let length = [300, 20_000, 120_000][count as usize % 3];
-    let key = format!("photo-{}", count % 20);
-    if let Err(error) = photos.upload(&key, length) {
-        photos.note_failure(format!("uploading {key}: {error}"));
+fn workload() -> Workload {
+    Workload {
+        keys: 20,
+        prefix: "photo-".to_owned(),
+        distribution: "uniform".parse().unwrap(),
+        reads: "0.5".parse().unwrap(),
+        pictures: Pictures::made_up(300..=120_000, 1).unwrap(),
+        seed: 1,
+        time: Duration::from_secs(30),
     }
 }
 
-/// A reader may be turned away, but never be given another photo.
-fn read_one(photos: &Photos, count: u32) {
-    let key = format!("photo-{}", count % 20);
-    let before = photos.sent(&key);
-    match photos.read(&key) {
-        Ok(found) => {
-            let fits = before.may_be(&found) || photos.sent(&key).may_be(&found);
-            assert!(fits, "{key} was another photo than the one stored");
-        }
-        Err(error) if before.acknowledged.is_some() => {
-            photos.note_failure(format!("reading {key}: {error}"));
-        }
-        Err(_) => {}
-    }
-}
-
-/// Threads that use a deployment.
+/// Clients that use a deployment.
 pub(crate) struct Load {
-    threads: Vec<JoinHandle<()>>,
-    stop: Arc<AtomicBool>,
+    running: Running,
+    photos: Photos,
 }
 
 impl Load {
     pub(crate) fn end(self) {
-        self.stop.store(true, Ordering::Relaxed);
-        for thread in self.threads {
-            thread.join().expect("a reader was given a wrong photo");
-        }
+        self.photos.0.runtime.block_on(self.running.stop());
+        self.photos.assert_no_violation();
     }
 }
 

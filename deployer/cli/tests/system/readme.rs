@@ -45,6 +45,7 @@ fn what_readme_says_works_as_typed() {
         "up blueprints/elastic-cache.yaml",
         "status elastic-cache",
         "output elastic-cache --show-password",
+        "load elastic-cache --prepare --verify --duration 10s",
     ] {
         let line = format!("cargo run --release -- {line}");
         assert!(commands.contains(&line), "README does not say {line}");
