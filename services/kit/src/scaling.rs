@@ -130,7 +130,7 @@ pub struct Situation {
 }
 
 impl Decision {
-    /// Whether size and outcome agree, and the rate is one.
+    /// Whether size and outcome agree, the rate is one, and the reason is a text that can be stored.
     #[must_use]
     pub fn is_sound(&self) -> bool {
         let outcome = match self.to.cmp(&self.size) {
@@ -139,7 +139,10 @@ impl Decision {
             std::cmp::Ordering::Equal => Outcome::Held,
         };
         let is_rate = |rate: f64| (0.0..=1.0).contains(&rate);
-        self.to >= 1 && self.outcome == outcome && self.rate.is_none_or(is_rate)
+        self.size.min(self.to) >= 1
+            && self.outcome == outcome
+            && self.rate.is_none_or(is_rate)
+            && !self.reason.contains('\0')
     }
 }
 
@@ -177,6 +180,8 @@ mod tests {
             };
             assert!(!wrong.is_sound(), "{wrong:?}");
         }
+        let reason = "a\0b".to_owned();
+        assert!(!Decision { reason, ..held() }.is_sound());
     }
 
     #[test]

@@ -35,7 +35,7 @@ fn unrest(pool: &Pool) -> Option<String> {
     Some(match &pool.hold {
         Some(hold) => format!("resizing: {hold}"),
         None if pool.serving == pool.size => "resizing: nodes come or go".to_owned(),
-        None => format!("resizing: {} of {} nodes serve", pool.serving, pool.size),
+        None => format!("resizing: {} -> {} nodes", pool.serving, pool.size),
     })
 }
 

@@ -22,10 +22,25 @@ enum Command {
     Simulate(Simulation),
 }
 
+/// As `deploy` ends when the command line, or what it names, is wrong.
+const WRONG_USE: u8 = 64;
+
 fn main() -> ExitCode {
-    match Arguments::parse().command {
-        Some(Command::Simulate(simulation)) => simulate(&simulation),
-        None => serve(),
+    match Arguments::try_parse() {
+        Ok(arguments) => match arguments.command {
+            Some(Command::Simulate(simulation)) => simulate(&simulation),
+            None => serve(),
+        },
+        Err(error) => {
+            // A closed pipe is no reason to fail.
+            let _ = error.print();
+            let is_help = !error.use_stderr();
+            if is_help {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::from(WRONG_USE)
+            }
+        }
     }
 }
 
@@ -35,7 +50,11 @@ fn simulate(simulation: &Simulation) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {}", kit::logging::chain(&error));
-            ExitCode::FAILURE
+            if error.is_wrong_use() {
+                ExitCode::from(WRONG_USE)
+            } else {
+                ExitCode::FAILURE
+            }
         }
     }
 }

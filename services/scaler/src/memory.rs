@@ -4,15 +4,16 @@
 use jiff::{SignedDuration, Timestamp};
 use kit::scaling::{Change, Decision, Outcome, Situation, State};
 
-/// So many judged minutes after a resize say what the load is like at the new size. A cache that is
-/// filling misses more from minute to minute less; the lowest of them counts.
+/// So many judged minutes after a resize say what the load is like at the new size; the lowest of them
+/// counts, as a cache that is still filling misses less from minute to minute.
 const SETTLING: u32 = 5;
 /// A pool that was shrunk in spite of what is remembered, and had to grow again within this time, was
 /// shrunk wrongly. It takes four minutes until the first decision after a resize.
 const TRIAL: SignedDuration = SignedDuration::from_mins(10);
-/// A load is visibly lighter at half the misses, if that is this much of all lookups...
+/// A load is visibly lighter at half the misses, if that is this much of all lookups. For the margins
+/// see docs/decisions/0016-a-size-that-was-too-small.md.
 const LESS: f64 = 0.05;
-/// ...or at one lookup where there were so many.
+/// It is so too at one lookup where there were so many.
 const FEWER: u64 = 4;
 
 /// What was measured in a minute.

@@ -21,15 +21,17 @@ const SIZES: std::ops::RangeInclusive<u32> = 1..=8;
 const TRACE: &str = "\
 The trace is CSV. Its first line names the columns:
 
-  minute    a whole number, or a full minute such as 2026-01-31T10:05:00Z; a minute that is left
-            out has no figures, as when CloudWatch is away
-  lookups   reads of entries in that minute, over all nodes; nothing if there are no figures
+  minute    a whole number, or a full minute such as 2026-01-31T10:05:00Z;
+            a minute that is left out has no figures, as when CloudWatch is away
+  lookups   reads of entries in that minute, over all nodes; nothing: no figures
   misses    how many of them found nothing, whatever the size of the pool
   rate1, rate2, …, rate8
-            instead of misses: which part of them finds nothing at 1, 2, … nodes, from 0 to 1, so that
-            each decision shows in what follows. Sizes that are not given are as the last that is; a
-            line with no rates is as the line before
-  samples   how many figures arrived, of 12 for each node; nothing, or no such column: all
+            instead of misses: which part of the lookups finds nothing at 1, 2, …
+            nodes, from 0 to 1, so that each decision shows in what follows. Sizes
+            that are not given are as the last that is; a line with no rates is as
+            the line before
+  samples   how many figures arrived, of 12 for each node; nothing, or no such
+            column: all
 
 Lines that begin with # are remarks.
 
@@ -88,6 +90,14 @@ pub enum SimulateError {
     /// The table cannot be written.
     #[error("writing the table")]
     Write(#[source] io::Error),
+}
+
+impl SimulateError {
+    /// Whether options or trace are wrong, rather than the machine.
+    #[must_use]
+    pub const fn is_wrong_use(&self) -> bool {
+        matches!(self, Self::Options(_) | Self::Trace(_))
+    }
 }
 
 /// Replays the trace, writes a line for each tick and a summary to `out`, and draws the picture.

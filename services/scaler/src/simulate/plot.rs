@@ -78,6 +78,8 @@ fn draw_rate(
     chart
         .configure_mesh()
         .disable_x_mesh()
+        .max_light_lines(0)
+        .x_label_formatter(&|minutes| format!("{minutes:.0}"))
         .y_desc("miss rate")
         .draw()?;
     for threshold in [conditions.policy.max_miss, conditions.policy.min_miss] {
@@ -89,7 +91,7 @@ fn draw_rate(
         let points = judged
             .iter()
             .filter_map(|tick| Some((time(ticks, tick), tick.decision.rate?)));
-        chart.draw_series(LineSeries::new(points, RATE.stroke_width(2)).point_size(2))?;
+        chart.draw_series(LineSeries::new(points, RATE.stroke_width(2).filled()).point_size(3))?;
     }
     Ok(())
 }
@@ -109,6 +111,8 @@ fn draw_nodes(
     chart
         .configure_mesh()
         .disable_x_mesh()
+        .max_light_lines(0)
+        .x_label_formatter(&|minutes| format!("{minutes:.0}"))
         .x_desc("minutes")
         .y_desc("nodes")
         .y_labels(conditions.max as usize + 1)

@@ -49,7 +49,7 @@ fn summary(ticks: &[Tick]) -> String {
     let node_minutes: u32 = ticks.iter().map(|tick| tick.serving).sum();
     let last = ticks.last().map_or(0, |tick| tick.decision.to);
     format!(
-        "{} ticks: grew {}, shrank {}, held {}; {last} nodes at the end; {node_minutes} node minutes",
+        "{} ticks: grew {}, shrank {}, held {}; the last size is {last}; {node_minutes} node minutes",
         ticks.len(),
         times(count(Outcome::Grew)),
         times(count(Outcome::Shrank)),

@@ -1,5 +1,7 @@
 //! A trace of load, read from CSV.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use csv::{ReaderBuilder, StringRecord, Trim};
@@ -89,20 +91,20 @@ impl Trace {
             path: path.to_owned(),
             source,
         };
-        let size = std::fs::metadata(path).map_err(unreadable)?.len();
-        if size > LARGEST {
-            return Err(TraceError::Wrong {
-                path: path.to_owned(),
-                line: 1,
-                what: format!("a trace has {} MiB at most", LARGEST >> 20),
-            });
-        }
-        let text = std::fs::read(path).map_err(unreadable)?;
-        Self::parse(&text).map_err(|(line, what)| TraceError::Wrong {
+        let wrong = |(line, what)| TraceError::Wrong {
             path: path.to_owned(),
             line,
             what,
-        })
+        };
+        // A device has no size, and may have no end.
+        let file = File::open(path).map_err(unreadable)?;
+        let mut text = Vec::new();
+        let read = file.take(LARGEST + 1).read_to_end(&mut text);
+        if read.map_err(unreadable)? as u64 > LARGEST {
+            let what = format!("a trace has {} MiB at most", LARGEST >> 20);
+            return Err(wrong((1, what)));
+        }
+        Self::parse(&text).map_err(wrong)
     }
 
     /// Reads CSV; an error says the line and what is wrong there.
@@ -199,6 +201,7 @@ impl Columns {
             let missing = || format!("the column `{name}` is missing in the first line");
             find(name).ok_or_else(missing)
         };
+        let (minute, lookups) = (need("minute")?, need("lookups")?);
         let rates: Vec<usize> = rate_columns().map_while(|name| find(&name)).collect();
         let given = rate_columns().filter(|name| find(name).is_some()).count();
         if given != rates.len() {
@@ -213,8 +216,8 @@ impl Columns {
         };
         Ok(Self {
             count: head.len(),
-            minute: need("minute")?,
-            lookups: need("lookups")?,
+            minute,
+            lookups,
             samples: find("samples"),
             missing,
         })
