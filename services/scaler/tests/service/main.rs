@@ -133,7 +133,7 @@ async fn a_cloudwatch_that_refuses_or_is_away_holds_the_pool_and_says_so() {
     stage.publish(2, 0.9).await;
     for (client, why) in [
         (unknown_key(&stage), "InvalidClientTokenId"),
-        (cloudwatch_away(&stage), "no connection or no credentials"),
+        (cloudwatch_away(), "no connection or no credentials"),
     ] {
         let scaler = stage.scaler_with(client);
         let said = format!("held: CloudWatch cannot be read: {why}");

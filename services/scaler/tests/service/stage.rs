@@ -212,7 +212,7 @@ pub(crate) fn unknown_key(stage: &Stage) -> Client {
 }
 
 /// A client that finds nobody.
-pub(crate) fn cloudwatch_away(_stage: &Stage) -> Client {
+pub(crate) fn cloudwatch_away() -> Client {
     Client::from_conf(config(
         "http://127.0.0.1:1",
         "AKIAIOSFODNN7EXAMPLE",
