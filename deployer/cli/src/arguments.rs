@@ -59,6 +59,9 @@ pub(crate) enum Command {
     Load(Load),
     /// Print what makes other AWS tools use this laptop's cloud, for a shell
     Env(Env),
+    /// Show what the scaler would decide on a trace of load: --trace FILE; --help tells all
+    #[command(disable_help_flag = true)]
+    Simulate(Simulate),
     /// Print the JSON Schema of blueprints, for editors
     Schema,
 }
@@ -172,6 +175,17 @@ pub(crate) struct Load {
         value_name = "LOAD-OPTION"
     )]
     pub(crate) options: Vec<OsString>,
+}
+
+/// The options are the scaler's own.
+#[derive(Debug, Args)]
+pub(crate) struct Simulate {
+    #[arg(
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        value_name = "OPTIONS"
+    )]
+    pub(crate) arguments: Vec<OsString>,
 }
 
 const ENV_EXAMPLES: &str = "\

@@ -11,6 +11,7 @@ mod output;
 mod plan;
 mod prepare;
 mod ready;
+mod simulate;
 mod status;
 mod up;
 
@@ -25,6 +26,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Load(given) => load::load(&given).await,
         Command::Logs(given) => logs::logs(&given).await,
         Command::Env(given) => env::env(&given).await,
+        Command::Simulate(given) => simulate::simulate(&given).await,
         Command::Schema => {
             println!("{:#}", deployer_core::blueprint::schema());
             Ok(Exit::Done)

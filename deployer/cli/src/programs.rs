@@ -17,7 +17,14 @@ use crate::invocation::run_by_cargo;
 use crate::report::{Event, Report};
 
 /// The programs that are deployed, and what they are deployed to on a laptop.
-const NAMES: [&str; 5] = ["boot", "cache-node", "front-end", "localcloud", "manager"];
+const NAMES: [&str; 6] = [
+    "boot",
+    "cache-node",
+    "front-end",
+    "localcloud",
+    "manager",
+    "scaler",
+];
 
 /// The load generator.
 const LOAD: &str = "load";

@@ -118,6 +118,17 @@ impl Version {
                 "shrink-below is not less than grow-above",
             ));
         }
+        let rates = 0.0..=1.0;
+        if !rates.contains(&blueprint.shrink_below) || !rates.contains(&blueprint.grow_above) {
+            return Err(BlueprintError::Wrong(
+                "shrink-below and grow-above are not from 0 to 1",
+            ));
+        }
+        if blueprint.expand <= 1.0 || blueprint.shrink <= 0.0 || blueprint.shrink >= 1.0 {
+            return Err(BlueprintError::Wrong(
+                "expand is not above 1, or shrink not between 0 and 1",
+            ));
+        }
         Ok(Self {
             blueprint,
             hash: hex::encode(Sha256::digest(text)),
@@ -316,13 +327,18 @@ mod tests {
 
     #[test]
     fn what_is_no_blueprint_is_refused() {
-        let broken: [fn(&mut serde_json::Value); 6] = [
+        let broken: [fn(&mut serde_json::Value); 11] = [
             |b| b["size"]["min"] = 0.into(),
             |b| b["size"]["start"] = 9.into(),
             |b| b["size"] = json!({"min": 1, "max": 9, "start": 1}),
             |b| b["capacity"] = 0.into(),
             |b| b["grow-above"] = 0.1.into(),
             |b| b["policy"] = "fifo".into(),
+            |b| b["grow-above"] = 1.1.into(),
+            |b| b["shrink-below"] = (-0.1).into(),
+            |b| b["expand"] = 1.0.into(),
+            |b| b["shrink"] = 0.0.into(),
+            |b| b["shrink"] = 1.0.into(),
         ];
         for change in broken {
             assert!(Version::read(&document(change)).is_err());

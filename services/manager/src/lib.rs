@@ -13,6 +13,7 @@ pub mod caches;
 pub mod cloud;
 pub mod error;
 pub mod heart;
+pub mod history;
 pub mod internal;
 pub mod keeper;
 pub mod launcher;
@@ -22,6 +23,7 @@ pub mod pages;
 pub mod photos;
 pub mod pool;
 pub mod reconcile;
+pub mod scaling;
 pub mod settings;
 pub mod status;
 pub mod wish;
@@ -134,7 +136,7 @@ async fn answer<B: Bucket>(
             Err(refused) => refused.reply(),
         }
     } else if path.starts_with("/internal/") {
-        internal::answer(&manager, &stopping, &request).await
+        internal::answer(&manager, &stopping, request).await
     } else {
         pages::answer(&manager, request).await
     }

@@ -276,6 +276,8 @@ pub(crate) enum RawProgram {
     FrontEnd,
     /// The pool's manager.
     Manager,
+    /// What decides the pool's size.
+    Scaler,
 }
 
 impl RawProgram {
@@ -285,6 +287,7 @@ impl RawProgram {
             RawProgram::CacheNode => "cache-node",
             RawProgram::FrontEnd => "front-end",
             RawProgram::Manager => "manager",
+            RawProgram::Scaler => "scaler",
         }
     }
 }

@@ -322,3 +322,24 @@ async fn the_page_follows_a_resize() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn in_mode_auto_a_click_on_the_size_is_refused_with_why() {
+    let world = World::start().await;
+    world.serving(1).await;
+    let mut browser = Browser::logged_in(&world).await;
+    let grow = [("from", "1"), ("to", "2")];
+    world.post("/api/configure_cache?mode=auto").await;
+    let answer = browser.send("/size", &grow).await;
+    assert_eq!(answer.status(), StatusCode::CONFLICT);
+    assert!(text(&answer).contains("The mode is auto: the scaler decides"));
+    assert_eq!(wanted(&world).await, r#"{"success":"true","numNodes":1}"#);
+    world.post("/api/configure_cache?mode=manual").await;
+    let answer = browser.send("/size", &grow).await;
+    assert_eq!(answer.status(), StatusCode::SEE_OTHER);
+    let newest = &world.catalog.changes("cache", 1).await.unwrap()[0];
+    assert_eq!(
+        (newest.by, newest.what.as_str()),
+        (catalog::By::Page, "numNodes")
+    );
+}
