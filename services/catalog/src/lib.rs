@@ -1,4 +1,5 @@
-//! What Bivouac keeps in PostgreSQL: photos, orphaned objects, the pool with its nodes, sessions.
+//! What Bivouac keeps in PostgreSQL: photos, orphaned objects, the pool with its nodes and its history,
+//! sessions.
 //!
 //! [`Catalog::connect`] gives a connection pool that verifies the server's certificate;
 //! [`Catalog::migrate`] brings the schema up to date. Every query is a typed method in the module of
@@ -8,6 +9,7 @@
 
 mod connection;
 mod error;
+mod history;
 mod leader;
 mod migrations;
 mod orphans;
@@ -19,6 +21,7 @@ pub mod test_support;
 
 pub use connection::{Catalog, DatabaseSettings};
 pub use error::Error;
+pub use history::{By, Change, Decision, Notes, Outcome, ScalerState};
 pub use leader::Leadership;
 pub use photos::{Commit, Listing, NewPhoto, Photo, Place, Totals};
 pub use pool::{Choices, Mode, NodeRow, Policy, PoolRow, PoolState, Save, Stage};

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use crate::connection::Catalog;
 use crate::error::{Cause, Error};
+use crate::history::{self, Notes};
 
 /// Which entry a full cache drops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -173,12 +174,12 @@ impl Catalog {
         .await
     }
 
-    /// Replaces the stored pool and its nodes by `state`, all or nothing, unless the pool was written
-    /// since `state.pool.revision` was read.
+    /// Replaces the stored pool and its nodes by `state` and writes the notes, all or nothing, unless
+    /// the pool was written since `state.pool.revision` was read.
     ///
     /// # Errors
     /// When the database cannot be asked.
-    pub async fn save_pool(&self, state: &PoolState) -> Result<Save, Error> {
+    pub async fn save_pool(&self, state: &PoolState, notes: &Notes) -> Result<Save, Error> {
         self.with("store the pool", async |client| {
             let transaction = client.transaction().await?;
             let Some(revision) = update_pool(&transaction, &state.pool).await? else {
@@ -191,6 +192,7 @@ impl Catalog {
             for node in &state.nodes {
                 insert_node(&transaction, &state.pool.name, node).await?;
             }
+            history::insert(&transaction, &state.pool.name, notes).await?;
             transaction.commit().await?;
             Ok(Save::Done { revision })
         })
@@ -319,7 +321,7 @@ fn node_row(row: &Row) -> Result<NodeRow, Cause> {
     })
 }
 
-fn known<T>(
+pub(crate) fn known<T>(
     what: &'static str,
     value: String,
     parse: impl FnOnce(&str) -> Option<T>,
@@ -328,7 +330,10 @@ fn known<T>(
 }
 
 pub(crate) fn timestamp(row: &Row, column: &str) -> Result<Timestamp, Cause> {
-    let time: SystemTime = row.get(column);
+    time(row.get(column))
+}
+
+pub(crate) fn time(time: SystemTime) -> Result<Timestamp, Cause> {
     Timestamp::try_from(time).map_err(|error| Cause::Unknown {
         what: "a time",
         value: error.to_string(),
@@ -336,11 +341,11 @@ pub(crate) fn timestamp(row: &Row, column: &str) -> Result<Timestamp, Cause> {
 }
 
 /// PostgreSQL's integers are signed; no count of ours comes near their limits.
-fn signed(value: u64) -> i64 {
+pub(crate) fn signed(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 
-fn place(value: u32) -> i32 {
+pub(crate) fn place(value: u32) -> i32 {
     i32::try_from(value).unwrap_or(i32::MAX)
 }
 

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use catalog::test_support::{PASSWORD, PostgresServer, database};
 use catalog::{
-    Catalog, Commit, Listing, Mode, NewPhoto, NodeRow, Place, Policy, PoolRow, Save, Stage, Totals,
+    Catalog, Commit, Listing, Mode, NewPhoto, NodeRow, Notes, Place, Policy, PoolRow, Save, Stage,
+    Totals,
 };
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -260,17 +261,21 @@ async fn the_pool_is_made_once_and_saved_only_from_its_newest_revision() {
     state.pool.policy = Policy::Random;
     state.nodes = vec![node(Stage::Serving, Some(0)), node(Stage::Lost, Some(1))];
     state.nodes.sort_by_key(|node| node.id);
-    let Save::Done { revision } = catalog.save_pool(&state).await.unwrap() else {
+    let Save::Done { revision } = catalog.save_pool(&state, &Notes::default()).await.unwrap()
+    else {
         panic!("a conflict without a second writer");
     };
-    assert_eq!(catalog.save_pool(&stale).await.unwrap(), Save::Conflict);
+    assert_eq!(
+        catalog.save_pool(&stale, &Notes::default()).await.unwrap(),
+        Save::Conflict
+    );
     state.pool.revision = revision;
     let read = catalog.pool_or_create(&first_pool()).await.unwrap();
     assert_eq!(read, state);
     // Two nodes that change places are written in any order.
     state.nodes[0].place = Some(1);
     state.nodes[1].place = Some(0);
-    let saved = catalog.save_pool(&state).await.unwrap();
+    let saved = catalog.save_pool(&state, &Notes::default()).await.unwrap();
     assert!(matches!(saved, Save::Done { .. }));
 }
 
@@ -279,7 +284,10 @@ async fn two_nodes_never_have_one_place() {
     let (_, catalog) = database().await;
     let mut state = catalog.pool_or_create(&first_pool()).await.unwrap();
     state.nodes = vec![node(Stage::Serving, Some(0)), node(Stage::Lost, Some(0))];
-    let error = catalog.save_pool(&state).await.unwrap_err();
+    let error = catalog
+        .save_pool(&state, &Notes::default())
+        .await
+        .unwrap_err();
     assert!(!error.is_unavailable());
     let read = catalog.pool_or_create(&first_pool()).await.unwrap();
     assert!(read.nodes.is_empty());

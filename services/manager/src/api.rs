@@ -1,5 +1,6 @@
 //! The contract's endpoints that belong to the manager.
 
+use catalog::By;
 use http::{Method, Request, Response, StatusCode};
 use http_body::Body as _;
 use kit::body::{Body, Incoming};
@@ -94,7 +95,7 @@ async fn configure_cache<B: Bucket>(
         return reply::failure(StatusCode::BAD_REQUEST, message);
     }
     let granted = match Wish::from_query(query) {
-        Ok(wish) => grant(manager, &wish, None).await,
+        Ok(wish) => grant(manager, By::Api, &wish, None).await,
         Err(refused) => Err(refused.into()),
     };
     if let Err(error) = granted {
@@ -113,19 +114,20 @@ async fn configure_cache<B: Bucket>(
     ))
 }
 
-/// Stores a wish and tells the nodes what concerns them. With `from` it is only granted if that is
+/// Stores somebody's wish and tells the nodes what concerns them. With `from` it is only granted if that is
 /// the size still.
 ///
 /// # Errors
 /// When the wish is refused or not stored, or not every node could be told.
 pub async fn grant<B: Bucket>(
     manager: &Manager<B>,
+    by: By,
     wish: &Wish,
     from: Option<u32>,
 ) -> Result<(), WishError> {
     manager
         .keeper
-        .change(|state| {
+        .change_for(by, |state| {
             if from.is_some_and(|from| from != state.pool.wanted) {
                 return Err(WishError::Raced(state.pool.wanted));
             }

@@ -4,11 +4,13 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use catalog::{Catalog, PoolState, Save};
+use catalog::{By, Catalog, Decision, Notes, PoolState, Save};
+use jiff::Timestamp;
 use kit::pool::Table;
 use tokio::sync::{Mutex as AsyncMutex, Notify, watch};
 
 use crate::blueprint::Version;
+use crate::history;
 use crate::pool::Seen;
 
 /// Why a change was not made.
@@ -165,22 +167,61 @@ impl Keeper {
         self.0.state.send_replace(None);
     }
 
-    /// Changes the state: `change` makes the new one from the current one, or an error. It is stored
-    /// before anybody sees it. Answers the state as it is then.
+    /// Changes the state as the manager does by itself: what it changes of the configuration is the
+    /// blueprint's word. As [`Keeper::change_for`] otherwise.
+    ///
+    /// # Errors
+    /// As [`Keeper::change_for`].
+    pub async fn change<E: From<ChangeError>>(
+        &self,
+        change: impl FnOnce(&PoolState) -> Result<PoolState, E>,
+    ) -> Result<Arc<PoolState>, E> {
+        self.change_for(By::Blueprint, change).await
+    }
+
+    /// Changes the state for somebody: `change` makes the new one from the current one, or an error.
+    /// It is stored before anybody sees it, together with what of the configuration has changed.
+    /// Answers the state as it is then.
     ///
     /// # Errors
     /// What `change` refuses, and when the state could not be stored; then it is as before.
-    pub async fn change<E: From<ChangeError>>(
+    pub async fn change_for<E: From<ChangeError>>(
         &self,
+        by: By,
+        change: impl FnOnce(&PoolState) -> Result<PoolState, E>,
+    ) -> Result<Arc<PoolState>, E> {
+        self.store(by, None, change).await
+    }
+
+    /// Changes the state as the scaler has decided, and stores its decision with that.
+    ///
+    /// # Errors
+    /// As [`Keeper::change_for`]; then the decision is not stored either.
+    pub async fn decide<E: From<ChangeError>>(
+        &self,
+        decision: Decision,
+        change: impl FnOnce(&PoolState) -> Result<PoolState, E>,
+    ) -> Result<Arc<PoolState>, E> {
+        self.store(By::Scaler, Some(decision), change).await
+    }
+
+    async fn store<E: From<ChangeError>>(
+        &self,
+        by: By,
+        decision: Option<Decision>,
         change: impl FnOnce(&PoolState) -> Result<PoolState, E>,
     ) -> Result<Arc<PoolState>, E> {
         let _changing = self.0.changing.lock().await;
         let current = self.state().ok_or(ChangeError::NotLeading)?;
         let mut next = change(&current)?;
-        if next == *current {
+        if next == *current && decision.is_none() {
             return Ok(current);
         }
-        match self.0.catalog.save_pool(&next).await {
+        let notes = Notes {
+            changes: history::changes(&current.pool, &next.pool, by, Timestamp::now()),
+            decision,
+        };
+        match self.0.catalog.save_pool(&next, &notes).await {
             Ok(Save::Done { revision }) => next.pool.revision = revision,
             Ok(Save::Conflict) => {
                 self.0.state.send_replace(None);

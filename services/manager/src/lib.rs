@@ -13,6 +13,7 @@ pub mod caches;
 pub mod cloud;
 pub mod error;
 pub mod heart;
+pub mod history;
 pub mod internal;
 pub mod keeper;
 pub mod launcher;

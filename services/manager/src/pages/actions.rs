@@ -1,5 +1,6 @@
 //! What the overview's forms do.
 
+use catalog::By;
 use http::{Request, Response, StatusCode};
 use kit::body::{Body, Incoming};
 use kit::reply;
@@ -42,7 +43,7 @@ pub(super) async fn size<B: Bucket>(
 async fn resize<B: Bucket>(manager: &Manager<B>, form: &Form) -> Result<u32, WishError> {
     let wish = Wish::from_pairs([("numNodes", form.field("to"))])?;
     let from = form.field("from").parse().ok();
-    api::grant(manager, &wish, from).await?;
+    api::grant(manager, By::Page, &wish, from).await?;
     Ok(form.field("to").parse().unwrap_or_default())
 }
 
@@ -68,7 +69,7 @@ pub(super) async fn configuration<B: Bucket>(
         ("policy", sent.form.field("policy")),
     ];
     let granted = match Wish::from_pairs(pairs) {
-        Ok(wish) => api::grant(manager, &wish, None).await,
+        Ok(wish) => api::grant(manager, By::Page, &wish, None).await,
         Err(refused) => Err(refused.into()),
     };
     match granted {
