@@ -1,5 +1,7 @@
 //! What every request can use.
 
+use crate::charts::readings::Readings;
+use crate::deletion::Deletion;
 use crate::error::Error;
 use crate::keeper::Keeper;
 use crate::nodes::Nodes;
@@ -18,6 +20,10 @@ pub struct Manager<B> {
     pub bucket: B,
     /// The pages with their sessions.
     pub pages: Pages,
+    /// The charts' figures.
+    pub readings: Readings,
+    /// The deletion that somebody asked for on a page.
+    pub deletion: Deletion,
 }
 
 impl<B> Manager<B> {
@@ -25,7 +31,13 @@ impl<B> Manager<B> {
     ///
     /// # Errors
     /// When a page template is wrong.
-    pub fn new(settings: Settings, keeper: Keeper, nodes: Nodes, bucket: B) -> Result<Self, Error> {
+    pub fn new(
+        settings: Settings,
+        keeper: Keeper,
+        nodes: Nodes,
+        bucket: B,
+        readings: Readings,
+    ) -> Result<Self, Error> {
         let pages = Pages::new(&settings)?;
         Ok(Self {
             settings,
@@ -33,6 +45,8 @@ impl<B> Manager<B> {
             nodes,
             bucket,
             pages,
+            readings,
+            deletion: Deletion::default(),
         })
     }
 }

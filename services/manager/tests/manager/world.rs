@@ -8,13 +8,19 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use catalog::test_support::{PASSWORD, database};
-use catalog::{Catalog, DatabaseSettings};
+use catalog::{
+    By, Catalog, Change, Commit, DatabaseSettings, Mode, NewPhoto, Notes, Policy, PoolRow,
+};
+use futures::future::BoxFuture;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
+use jiff::{SignedDuration, Timestamp};
 use kit::client::Client;
 use kit::pool::{Statistics, Table};
 use manager::blueprint::Make;
-use manager::bucket::{Bucket, BucketError};
+use manager::bucket::{Bucket, BucketError, Object};
+use manager::charts::Window;
 use manager::cloud::{Cloud, CloudError, Launched, Listed, Made, Order};
+use manager::metrics::{Metric, Metrics, MetricsError, Points, Series, Statistic};
 use manager::nodes::Nodes;
 use manager::pool::InstanceState;
 use manager::settings::Settings;
@@ -36,6 +42,7 @@ pub(crate) struct World {
     pub(crate) catalog: Catalog,
     pub(crate) cloud: FakeCloud,
     pub(crate) bucket: FakeBucket,
+    pub(crate) metrics: FakeMetrics,
     pub(crate) client: Client,
     pub(crate) nodes: Nodes,
     address: SocketAddr,
@@ -57,6 +64,29 @@ impl World {
         world
     }
 
+    /// A deployment whose pool was resized so many minutes before the manager was started.
+    pub(crate) async fn start_resized(resizes: &[(i64, u32, u32)]) -> Self {
+        let (settings, _) = database().await;
+        let mut world = Self::prepare(&settings);
+        world.catalog.migrate().await.unwrap();
+        let state = world.catalog.pool_or_create(&pool_of_old()).await.unwrap();
+        let now = Timestamp::now();
+        let changes = resizes.iter().map(|(ago, from, to)| Change {
+            at: now - SignedDuration::from_mins(*ago),
+            by: By::Scaler,
+            what: "numNodes".to_owned(),
+            from: from.to_string(),
+            to: to.to_string(),
+        });
+        let notes = Notes {
+            changes: changes.collect(),
+            decision: None,
+        };
+        world.catalog.save_pool(&state, &notes).await.unwrap();
+        world.start_manager();
+        world
+    }
+
     /// Everything but the manager.
     pub(crate) fn prepare(database: &DatabaseSettings) -> Self {
         let network = own_network();
@@ -70,6 +100,7 @@ impl World {
             catalog: Catalog::connect(database, PASSWORD).unwrap(),
             cloud: FakeCloud::new(network, node_port),
             bucket,
+            metrics: FakeMetrics::default(),
             client: Client::new(),
             nodes: Nodes::new(settings.secrets.internal_token.clone()),
             address,
@@ -88,10 +119,11 @@ impl World {
             self.cloud.clone(),
             self.bucket.clone(),
         );
+        let metrics = Arc::new(self.metrics.clone());
         runtime.spawn(async move {
             let listener = tokio::net::TcpListener::from_std(listener).unwrap();
             let shutdown = CancellationToken::new();
-            let ended = manager::run(settings, listener, cloud, bucket, shutdown).await;
+            let ended = manager::run(settings, listener, cloud, bucket, metrics, shutdown).await;
             panic!("the manager ended: {ended:?}");
         });
         self.manager = Some(runtime);
@@ -201,6 +233,22 @@ impl World {
         .await;
     }
 
+    /// Uploads a photo of five bytes, as a front-end does.
+    pub(crate) async fn upload(&self, key: &str) {
+        let object = format!("photos/{key}");
+        self.catalog.begin_upload(&object).await.unwrap();
+        self.bucket.insert(&object);
+        let photo = NewPhoto {
+            key,
+            object: &object,
+            size: 5,
+            content_type: "image/png",
+            etag: None,
+        };
+        let commit = self.catalog.commit_upload(&photo).await.unwrap();
+        assert!(matches!(commit, Commit::Done { .. }));
+    }
+
     /// Waits until EC2 has so many instances that live.
     pub(crate) async fn instances(&self, count: usize) {
         until(&format!("{count} living instances"), async || {
@@ -229,6 +277,27 @@ pub(crate) async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     while !is_so().await {
         assert!(Instant::now() < deadline, "it never came to {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// A pool of one node, as an earlier manager has left it.
+fn pool_of_old() -> PoolRow {
+    PoolRow {
+        name: "cache".to_owned(),
+        revision: 0,
+        epoch: 1,
+        size: 0,
+        wanted: 1,
+        min: 1,
+        max: 8,
+        capacity: 64 << 20,
+        policy: Policy::Lru,
+        mode: Mode::Manual,
+        exp_ratio: 2.0,
+        shrink_ratio: 0.5,
+        max_miss: 0.6,
+        min_miss: 0.2,
+        told: None,
     }
 }
 
@@ -523,6 +592,8 @@ pub(crate) struct FakeBucket(Arc<Mutex<Objects>>);
 struct Objects {
     objects: BTreeMap<String, Vec<u8>>,
     is_gone: bool,
+    /// Deletions wait while this is set.
+    is_slow: bool,
 }
 
 impl FakeBucket {
@@ -552,6 +623,11 @@ impl FakeBucket {
         self.0.lock().unwrap().is_gone = is_gone;
     }
 
+    /// Deletions wait from now on, or go on.
+    pub(crate) fn slow_down(&self, is_slow: bool) {
+        self.0.lock().unwrap().is_slow = is_slow;
+    }
+
     fn objects(&self, operation: &'static str) -> Result<MutexGuard<'_, Objects>, BucketError> {
         let objects = self.0.lock().unwrap();
         if objects.is_gone {
@@ -562,13 +638,23 @@ impl FakeBucket {
 }
 
 impl Bucket for FakeBucket {
-    async fn list(&self, prefix: &str) -> Result<Vec<String>, BucketError> {
+    async fn list(&self, prefix: &str) -> Result<Vec<Object>, BucketError> {
         let objects = self.objects("list")?;
-        let keys = objects.objects.keys().filter(|key| key.starts_with(prefix));
-        Ok(keys.cloned().collect())
+        let found = objects
+            .objects
+            .iter()
+            .filter(|(key, _)| key.starts_with(prefix));
+        let listed = found.map(|(key, content)| Object {
+            key: key.clone(),
+            bytes: content.len() as u64,
+        });
+        Ok(listed.collect())
     }
 
     async fn delete(&self, keys: &[String]) -> Result<(), BucketError> {
+        while self.objects("delete from")?.is_slow {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
         let mut objects = self.objects("delete from")?;
         objects.objects.retain(|key, _| !keys.contains(key));
         Ok(())
@@ -584,4 +670,84 @@ impl Bucket for FakeBucket {
             .insert(key.to_owned(), content);
         Ok(())
     }
+}
+
+/// Metrics that a test makes up.
+#[derive(Clone, Default)]
+pub(crate) struct FakeMetrics(Arc<Mutex<Published>>);
+
+#[derive(Default)]
+struct Published {
+    /// A value for each series and each minute, counted back from the newest.
+    value: Option<fn(&Series, i64) -> Option<f64>>,
+    is_down: bool,
+    reads: usize,
+}
+
+impl FakeMetrics {
+    pub(crate) fn publish(&self, value: fn(&Series, i64) -> Option<f64>) {
+        self.0.lock().unwrap().value = Some(value);
+    }
+
+    pub(crate) fn fail(&self, is_down: bool) {
+        self.0.lock().unwrap().is_down = is_down;
+    }
+
+    /// How often they were read.
+    pub(crate) fn reads(&self) -> usize {
+        self.0.lock().unwrap().reads
+    }
+}
+
+impl Metrics for FakeMetrics {
+    fn read<'a>(
+        &'a self,
+        series: &'a [Series],
+        window: Window,
+    ) -> BoxFuture<'a, Result<Vec<Points>, MetricsError>> {
+        let mut published = self.0.lock().unwrap();
+        published.reads += 1;
+        if published.is_down {
+            let error = MetricsError("AccessDenied".to_owned());
+            return Box::pin(async { Err(error) });
+        }
+        let value = published.value;
+        let points = series.iter().map(|series| {
+            let minutes = window.minutes().zip((0..Window::MINUTES).rev());
+            let points = minutes.filter_map(|(minute, ago)| Some((minute, value?(series, ago)?)));
+            points.collect()
+        });
+        let points = points.collect();
+        Box::pin(async { Ok(points) })
+    }
+}
+
+/// A pool that was seen by the minute: one node, then two, then four; a quarter of an hour ago nothing
+/// was told for three minutes; the miss rate climbs and falls.
+pub(crate) fn half_an_hour(series: &Series, ago: i64) -> Option<f64> {
+    if (13..16).contains(&ago) {
+        return None;
+    }
+    let nodes = match (ago, &series.instance) {
+        (_, Some(_)) => 1.0,
+        (21.., None) => 1.0,
+        (9..21, None) => 2.0,
+        (..9, None) => 4.0,
+    };
+    // No node is quite like another.
+    let number = series
+        .instance
+        .as_ref()
+        .and_then(|id| id.chars().last()?.to_digit(10));
+    let shift = f64::from(number.unwrap_or_default()) / 6.0;
+    let wave = (ago as f64 / 4.0 + shift).sin();
+    let lookups = 1200.0 * nodes + 200.0 * wave;
+    Some(match (series.metric, series.statistic) {
+        (Metric::Lookups, _) => lookups,
+        (Metric::Misses, _) => lookups * (0.35 + 0.3 * wave),
+        (Metric::Requests, _) => lookups * 1.4,
+        (_, Statistic::SampleCount) => 12.0 * nodes,
+        (Metric::Items, _) => 180.0 + 20.0 * wave,
+        (Metric::Bytes, _) => 24.0e6 + 4.0e6 * wave,
+    })
 }
