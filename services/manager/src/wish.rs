@@ -169,7 +169,7 @@ impl Wish {
             "cacheSize" => self.capacity = Some(capacity(value)?),
             "policy" => self.policy = Some(policy(value)?),
             "expRatio" => {
-                self.exp_ratio = Some(number(parameter, value, EXP_RATIO, ", such as 2")?)
+                self.exp_ratio = Some(number(parameter, value, EXP_RATIO, ", such as 2")?);
             }
             "shrinkRatio" => {
                 self.shrink_ratio = Some(number(parameter, value, SHRINK_RATIO, ", such as 0.5")?);

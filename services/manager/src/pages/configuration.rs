@@ -42,10 +42,9 @@ pub(super) async fn save<B: Bucket>(visit: &Visit<'_, B>, sent: &Form) -> Respon
         Ok(draft) => draft.with(|name| sent.given(name)),
         Err(error) => return refused(visit, None, &error).await,
     };
-    let wish = match draft.wish() {
-        Ok(wish) => wish,
-        // Only a form that is not ours, or a newer program of ours, comes here.
-        Err(_) => return reviewed(visit, draft, None).await,
+    let Ok(wish) = draft.wish() else {
+        // What was reviewed is right: only a form that somebody has made up comes here.
+        return reviewed(visit, draft, None).await;
     };
     let seen = Expected::Choices(sent.field("seen").to_owned());
     match api::grant(visit.manager, By::Page, &wish, &seen).await {

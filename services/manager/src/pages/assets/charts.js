@@ -75,7 +75,7 @@
         y: { range: () => (chart.unit === "share" ? [0, 1] : [0, Math.max(1, highest(chart) * 1.15)]) },
       },
       axes: [
-        { ...axis, grid: { show: false }, size: 26, gap: 4, values: (_, seconds) => seconds.map(clock), space: 60 },
+        { ...axis, grid: { show: false }, size: 30, gap: 8, values: (_, seconds) => seconds.map(clock), space: 60 },
         { ...axis, size: 62, gap: 6, values: (_, values) => values.map(TICKS[chart.unit]), incrs: STEPS[chart.unit], space: 30 },
       ],
       series: [
