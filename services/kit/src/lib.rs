@@ -69,6 +69,7 @@ pub mod placement;
 pub mod pool;
 pub mod reply;
 pub mod request_id;
+pub mod scaling;
 pub mod server;
 pub mod session;
 pub mod settings;

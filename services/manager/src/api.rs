@@ -1,6 +1,6 @@
 //! The contract's endpoints that belong to the manager.
 
-use catalog::{By, PoolRow};
+use catalog::{By, Mode, PoolRow};
 use http::{Method, Request, Response, StatusCode};
 use http_body::Body as _;
 use kit::body::{Body, Incoming};
@@ -27,6 +27,12 @@ pub enum WishError {
     /// It could not be stored.
     #[error(transparent)]
     Change(#[from] ChangeError),
+    /// The scaler decides the size.
+    #[error(
+        "the mode is auto: the scaler decides how many nodes there are; switch to mode manual, also \
+         in the same call (mode=manual&numNodes=2)"
+    )]
+    Auto,
     /// The size has changed since the page was made.
     #[error("the pool was changed to {0} nodes in the meantime; nothing was changed by this")]
     Raced(u32),
@@ -164,6 +170,9 @@ pub async fn grant<B: Bucket>(
         .keeper
         .change_for(by, |state| {
             expected.check(&state.pool)?;
+            if state.pool.mode == Mode::Auto && wish.is_resize_by_hand() {
+                return Err(WishError::Auto);
+            }
             let mut next = state.clone();
             next.pool = wish.grant(&state.pool)?;
             Ok::<_, WishError>(next)
@@ -180,11 +189,18 @@ pub async fn grant<B: Bucket>(
 pub fn wish_status(error: &WishError) -> StatusCode {
     match error {
         WishError::Refused(_) => StatusCode::BAD_REQUEST,
-        WishError::Raced(_) | WishError::Outdated => StatusCode::CONFLICT,
-        WishError::Change(ChangeError::Catalog(error)) if !error.is_unavailable() => {
-            StatusCode::INTERNAL_SERVER_ERROR
-        }
-        WishError::Change(_) | WishError::NotEverywhere(_) => StatusCode::SERVICE_UNAVAILABLE,
+        WishError::Auto | WishError::Raced(_) | WishError::Outdated => StatusCode::CONFLICT,
+        WishError::Change(error) => change_status(error),
+        WishError::NotEverywhere(_) => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}
+
+/// The status that goes with a change that was not stored.
+#[must_use]
+pub fn change_status(error: &ChangeError) -> StatusCode {
+    match error {
+        ChangeError::Catalog(error) if !error.is_unavailable() => StatusCode::INTERNAL_SERVER_ERROR,
+        _ => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
 
@@ -192,12 +208,22 @@ pub fn wish_status(error: &WishError) -> StatusCode {
 #[must_use]
 pub fn wish_message(error: &WishError) -> String {
     match error {
-        WishError::Change(ChangeError::NotLeading) => STARTING.to_owned(),
         WishError::Change(change) => {
-            tracing::warn!(error = chain(change), "storing a wish");
-            DATABASE.to_owned()
+            if !matches!(change, ChangeError::NotLeading) {
+                tracing::warn!(error = chain(change), "storing a wish");
+            }
+            change_message(change)
         }
         _ => error.to_string(),
+    }
+}
+
+/// A change that was not stored, in words.
+#[must_use]
+pub fn change_message(error: &ChangeError) -> String {
+    match error {
+        ChangeError::NotLeading => STARTING.to_owned(),
+        _ => DATABASE.to_owned(),
     }
 }
 

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use http::{Method, Request, Response, StatusCode};
 use kit::body::{Body, Incoming};
-use kit::reply;
+use kit::{reply, scaling};
 use tokio_util::sync::CancellationToken;
 
 use crate::manager::Manager;
 
+const TABLE: &str = "/internal/table";
 /// The longest wait for a newer table.
 const LONG_POLL: Duration = Duration::from_secs(20);
 
@@ -16,9 +17,9 @@ const LONG_POLL: Duration = Duration::from_secs(20);
 pub async fn answer<B>(
     manager: &Manager<B>,
     stopping: &CancellationToken,
-    request: &Request<Incoming>,
+    request: Request<Incoming>,
 ) -> Response<Body> {
-    let path = request.uri().path();
+    let path = request.uri().path().to_owned();
     if !manager
         .settings
         .secrets
@@ -27,18 +28,16 @@ pub async fn answer<B>(
     {
         return reply::error(StatusCode::UNAUTHORIZED, "token");
     }
-    if path.trim_end_matches('/') != "/internal/table" {
-        return reply::error(StatusCode::NOT_FOUND, "there is only /internal/table");
-    }
-    if request.method() != Method::GET {
-        return reply::method_not_allowed(path, "GET");
-    }
-    match after(request.uri().query().unwrap_or_default()) {
-        Some(after) => table(manager, stopping, after).await,
-        None => reply::error(
-            StatusCode::BAD_REQUEST,
-            "`after` is the epoch that is known already, a whole number",
-        ),
+    match (path.trim_end_matches('/'), request.method()) {
+        (TABLE, &Method::GET) => table(manager, stopping, &request).await,
+        (TABLE, _) => reply::method_not_allowed(&path, "GET"),
+        (scaling::PATH, &Method::GET) => crate::scaling::situation(manager).await,
+        (scaling::PATH, &Method::POST) => crate::scaling::decision(manager, request).await,
+        (scaling::PATH, _) => reply::method_not_allowed(&path, "GET, POST"),
+        _ => {
+            let message = format!("there are only {TABLE} and {}", scaling::PATH);
+            reply::error(StatusCode::NOT_FOUND, &message)
+        }
     }
 }
 
@@ -54,8 +53,14 @@ fn after(query: &str) -> Option<u64> {
 async fn table<B>(
     manager: &Manager<B>,
     stopping: &CancellationToken,
-    after: u64,
+    request: &Request<Incoming>,
 ) -> Response<Body> {
+    let Some(after) = after(request.uri().query().unwrap_or_default()) else {
+        return reply::error(
+            StatusCode::BAD_REQUEST,
+            "`after` is the epoch that is known already, a whole number",
+        );
+    };
     let mut published = manager.keeper.watch_published();
     let newer = published.wait_for(|table| table.epoch > after);
     tokio::select! {

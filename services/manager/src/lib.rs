@@ -26,6 +26,7 @@ pub mod pages;
 pub mod photos;
 pub mod pool;
 pub mod reconcile;
+pub mod scaling;
 pub mod settings;
 pub mod status;
 pub mod wish;
@@ -143,7 +144,7 @@ async fn answer<B: Bucket>(
     if path == "/api" || path.starts_with("/api/") {
         api::answer(&manager, request).await
     } else if path.starts_with("/internal/") {
-        internal::answer(&manager, &stopping, &request).await
+        internal::answer(&manager, &stopping, request).await
     } else {
         pages::answer(&manager, request).await
     }

@@ -186,6 +186,13 @@ impl Wish {
         self.capacity.is_some() || self.policy.is_some()
     }
 
+    /// Whether it is a person's word on the size that says nothing of who decides it: in mode auto
+    /// the scaler would go another way at its next tick.
+    #[must_use]
+    pub const fn is_resize_by_hand(&self) -> bool {
+        self.nodes.is_some() && self.mode.is_none()
+    }
+
     /// The pool with the wish granted.
     ///
     /// # Errors

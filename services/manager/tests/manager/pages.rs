@@ -3,8 +3,9 @@
 use http::header::LOCATION;
 use http::{Method, StatusCode};
 
+use crate::metrics::half_an_hour;
 use crate::person::{Person, text};
-use crate::world::{World, half_an_hour, until};
+use crate::world::{World, until};
 
 async fn wanted(world: &World) -> String {
     world.post("/api/getNumNodes").await.1
@@ -240,4 +241,25 @@ async fn the_pools_part_follows_a_resize() {
         text(&person.get("/live/nodes").await).contains("All 2 nodes serve")
     })
     .await;
+}
+
+#[tokio::test]
+async fn in_mode_auto_a_click_on_the_size_is_refused_with_why() {
+    let world = World::start().await;
+    world.serving(1).await;
+    let mut person = Person::logged_in(&world).await;
+    let grow = [("from", "1"), ("to", "2")];
+    world.post("/api/configure_cache?mode=auto").await;
+    let answer = person.send("/size", &grow).await;
+    assert_eq!(answer.status(), StatusCode::CONFLICT);
+    assert!(text(&answer).contains("The mode is auto: the scaler decides"));
+    assert_eq!(wanted(&world).await, r#"{"success":"true","numNodes":1}"#);
+    world.post("/api/configure_cache?mode=manual").await;
+    let answer = person.send("/size", &grow).await;
+    assert_eq!(answer.status(), StatusCode::SEE_OTHER);
+    let newest = &world.catalog.changes("cache", 1).await.unwrap()[0];
+    assert_eq!(
+        (newest.by, newest.what.as_str()),
+        (catalog::By::Page, "numNodes")
+    );
 }

@@ -1,7 +1,8 @@
 //! The charts: with figures, with gaps, with none, and when CloudWatch refuses.
 
 use super::at;
-use crate::world::{World, half_an_hour};
+use crate::metrics::half_an_hour;
+use crate::world::World;
 
 /// Whether anything was drawn into a chart's canvas.
 const DRAWN: &str = r"[...document.querySelectorAll('.plot canvas')].filter((canvas) =>

@@ -101,7 +101,7 @@ async fn without_the_database_nobody_is_recognised_and_that_is_said() {
 async fn everything_works_without_scripts() {
     let world = World::start().await;
     world.serving(1).await;
-    world.metrics.publish(crate::world::half_an_hour);
+    world.metrics.publish(crate::metrics::half_an_hour);
     let browser = Browser::start().await;
     browser.allow_scripts(false).await;
     browser.open(&world.url("/")).await;
