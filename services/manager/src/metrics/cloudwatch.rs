@@ -1,6 +1,8 @@
 //! GetMetricData (<https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricData.html>).
 
 use aws_sdk_cloudwatch::Client;
+use aws_sdk_cloudwatch::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_cloudwatch::operation::get_metric_data::GetMetricDataError;
 use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::{
     Dimension, Metric as Named, MetricDataQuery, MetricStat, ScanBy, StatusCode,
@@ -47,7 +49,7 @@ impl CloudWatch {
             .send();
         let mut points = vec![Points::new(); series.len()];
         while let Some(page) = pages.next().await {
-            let page = page.map_err(|error| MetricsError(chain(&error)))?;
+            let page = page.map_err(|error| MetricsError(refusal(&error)))?;
             for result in page.metric_data_results() {
                 if let Some(StatusCode::Forbidden | StatusCode::InternalError) =
                     result.status_code()
@@ -81,6 +83,15 @@ impl CloudWatch {
             .id(format!("s{place}"))
             .metric_stat(statistic)
             .build()
+    }
+}
+
+/// AWS's own words, or what kept it from saying any.
+fn refusal(error: &SdkError<GetMetricDataError>) -> String {
+    match (error.code(), error.message()) {
+        (Some(code), Some(message)) => format!("{code}: {message}"),
+        (Some(code), None) => code.to_owned(),
+        _ => chain(error),
     }
 }
 
