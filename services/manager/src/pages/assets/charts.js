@@ -63,8 +63,12 @@
   }
 
   function options(chart, width) {
-    const quiet = colour("ink-quiet");
-    const axis = { stroke: quiet, grid: { stroke: colour("line"), width: 1 }, ticks: { show: false }, font: `12px ${colour("sans")}` };
+    const axis = {
+      stroke: colour("ink-quiet"),
+      grid: { stroke: colour("line"), width: 1 },
+      ticks: { show: false },
+      font: `12px ${colour("sans")}`,
+    };
     return {
       width,
       height: HEIGHT,
@@ -75,8 +79,8 @@
         y: { range: () => (chart.unit === "share" ? [0, 1] : [0, Math.max(1, highest(chart) * 1.15)]) },
       },
       axes: [
-        { ...axis, grid: { show: false }, size: 30, gap: 8, values: (_, seconds) => seconds.map(clock), space: 60 },
-        { ...axis, size: 62, gap: 6, values: (_, values) => values.map(TICKS[chart.unit]), incrs: STEPS[chart.unit], space: 30 },
+        { ...axis, grid: { show: false }, size: 30, gap: 8, space: 60, values: (_, seconds) => seconds.map(clock) },
+        { ...axis, size: 62, gap: 6, space: 30, incrs: STEPS[chart.unit], values: (_, ticks) => ticks.map(TICKS[chart.unit]) },
       ],
       series: [
         { label: "Minute", value: (plot, second) => clock(second ?? plot.data[0].at(-1)) },
@@ -97,6 +101,7 @@
 
   function series(chart, line, place) {
     const isOwn = place === 0;
+    const isStepped = chart.lines.some((other) => other.kind === "wished");
     const stroke = colour(ink(chart, line));
     return {
       label: line.name,
@@ -104,17 +109,23 @@
       width: isOwn ? 2 : 1.5,
       dash: line.kind === "wished" ? [6, 4] : undefined,
       spanGaps: false,
-      paths: chart.unit === "count" && chart.lines.some((line) => line.kind === "wished") ? uPlot.paths.stepped({ align: 1 }) : undefined,
+      paths: isStepped ? uPlot.paths.stepped({ align: 1 }) : undefined,
       /* A minute between two gaps is a point. */
-      points: { show: (plot, line, from, to) => alone(plot.data[line], from, to), size: isOwn ? 5 : 4, fill: stroke, filter: (plot, line, show) => (show ? lonely(plot.data[line]) : null) },
+      points: {
+        size: isOwn ? 5 : 4,
+        fill: stroke,
+        show: (plot, line) => lonely(plot.data[line]).length > 0,
+        filter: (plot, line, isShown) => (isShown ? lonely(plot.data[line]) : null),
+      },
       /* The newest while nobody hovers. */
       value: (_, value, line, at) => chart.texts[line - 1].at(at ?? -1),
     };
   }
 
-  const isLonely = (values, at) => values[at] !== null && (values[at - 1] ?? null) === null && (values[at + 1] ?? null) === null;
-  const lonely = (values) => values.map((_, at) => at).filter((at) => isLonely(values, at));
-  const alone = (values) => lonely(values).length > 0;
+  function lonely(values) {
+    const isGap = (at) => (values[at] ?? null) === null;
+    return [...values.keys()].filter((at) => !isGap(at) && isGap(at - 1) && isGap(at + 1));
+  }
 
   /* Levels across, resizes downwards; both with their text. */
   function drawMarks(plot, chart) {
