@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use kit::pool::{Configuration, Place, Table};
 use kit::request_id::RequestId;
+use kit::scaling::{Decision, Outcome};
 use kit::session::{Key, SessionId, Sessions};
 
 use crate::request;
@@ -25,6 +26,11 @@ pub fn head(bytes: &[u8]) {
     order::<Configuration>(request.body());
     order::<Place>(request.body());
     order::<Table>(request.body());
+    // A decision of the scaler may contradict itself; it is told from one that does not.
+    if let Ok(decision) = serde_json::from_slice::<Decision>(request.body()) {
+        let resizes = decision.to != decision.size;
+        assert!(!decision.is_sound() || resizes == (decision.outcome != Outcome::Held));
+    }
 }
 
 fn order<T>(bytes: &[u8])

@@ -81,6 +81,11 @@ const LAYERS: &[Layer] = &[
         ],
     },
     Layer {
+        name: "scaler",
+        depends_on: &["kit"],
+        tests_use: &["localcloud"],
+    },
+    Layer {
         name: "browser",
         depends_on: &["kit"],
         tests_use: &[],
@@ -139,7 +144,7 @@ const NAMINGS: &[Naming] = &[
     },
     Naming {
         outside: "aws-sdk-cloudwatch",
-        programs: &["cache-node", "manager"],
+        programs: &["cache-node", "manager", "scaler"],
         tests: &["localcloud"],
     },
     Naming {
@@ -167,6 +172,7 @@ const BANS: &[Ban] = &[
             "boot",
             "cache-node",
             "front-end",
+            "scaler",
         ],
         outside: &["aws-sdk-ec2"],
         reach: Reach::Tests,

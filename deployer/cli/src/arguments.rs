@@ -1,5 +1,6 @@
 //! The command line.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -56,6 +57,9 @@ pub(crate) enum Command {
     Logs(Logs),
     /// Print what makes other AWS tools use this laptop's cloud, for a shell
     Env(Env),
+    /// Show what the scaler would decide on a trace of load: --trace FILE; --help tells all
+    #[command(disable_help_flag = true)]
+    Simulate(Simulate),
     /// Print the JSON Schema of blueprints, for editors
     Schema,
 }
@@ -144,6 +148,17 @@ pub(crate) struct Logs {
     /// Go on printing what is added, until Ctrl-C
     #[arg(long, short)]
     pub(crate) follow: bool,
+}
+
+/// The options are the scaler's own.
+#[derive(Debug, Args)]
+pub(crate) struct Simulate {
+    #[arg(
+        trailing_var_arg = true,
+        allow_hyphen_values = true,
+        value_name = "OPTIONS"
+    )]
+    pub(crate) arguments: Vec<OsString>,
 }
 
 const ENV_EXAMPLES: &str = "\

@@ -10,6 +10,7 @@ mod output;
 mod plan;
 mod prepare;
 mod ready;
+mod simulate;
 mod status;
 mod up;
 
@@ -23,6 +24,7 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Exit, Failure> {
         Command::Output(given) => output::output(&given).await,
         Command::Logs(given) => logs::logs(&given).await,
         Command::Env(given) => env::env(&given).await,
+        Command::Simulate(given) => simulate::simulate(&given).await,
         Command::Schema => {
             println!("{:#}", deployer_core::blueprint::schema());
             Ok(Exit::Done)

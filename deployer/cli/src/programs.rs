@@ -17,7 +17,14 @@ use crate::invocation::run_by_cargo;
 use crate::report::{Event, Report};
 
 /// The programs that we ship.
-const NAMES: [&str; 5] = ["boot", "cache-node", "front-end", "localcloud", "manager"];
+const NAMES: [&str; 6] = [
+    "boot",
+    "cache-node",
+    "front-end",
+    "localcloud",
+    "manager",
+    "scaler",
+];
 
 /// The folder that holds the programs: that of `deploy` itself.
 pub(crate) fn folder() -> Result<PathBuf, Failure> {

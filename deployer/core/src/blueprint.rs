@@ -167,6 +167,8 @@ pub enum Service {
     Manager,
     /// A cache node, port 5003.
     CacheNode,
+    /// What decides the pool's size in mode auto; nobody calls it.
+    Scaler,
 }
 
 impl Service {
@@ -177,16 +179,18 @@ impl Service {
             Service::FrontEnd => "front-end",
             Service::Manager => "manager",
             Service::CacheNode => "cache-node",
+            Service::Scaler => "scaler",
         }
     }
 
-    /// The TCP port it listens on.
+    /// The TCP port it listens on, if it does.
     #[must_use]
-    pub fn port(self) -> u16 {
+    pub fn port(self) -> Option<u16> {
         match self {
-            Service::FrontEnd => 5000,
-            Service::Manager => 5001,
-            Service::CacheNode => 5003,
+            Service::FrontEnd => Some(5000),
+            Service::Manager => Some(5001),
+            Service::CacheNode => Some(5003),
+            Service::Scaler => None,
         }
     }
 }

@@ -117,6 +117,7 @@ impl Sources<'_> {
                     "port": service.port(), "upload-limit": UPLOAD_LIMIT, "images-only": false,
                 }),
                 Service::Manager | Service::CacheNode => json!({ "port": service.port() }),
+                Service::Scaler => json!({}),
             };
         }
         if let Some((name, _)) = self.blueprint.databases.first_key_value() {

@@ -53,7 +53,11 @@ fn the_shipped_policies_are_these() {
 fn the_shipped_policies_allow_the_least() {
     // These take no resource: the reference lists none for them.
     // <https://docs.aws.amazon.com/service-authorization/latest/reference/>
-    let whole = ["ec2:DescribeInstances", "cloudwatch:PutMetricData"];
+    let whole = [
+        "ec2:DescribeInstances",
+        "cloudwatch:PutMetricData",
+        "cloudwatch:GetMetricData",
+    ];
     for name in ["manager.json.hbs", "node.json.hbs"] {
         let policy = rendered(name);
         assert_eq!(policy["Version"], "2012-10-17");

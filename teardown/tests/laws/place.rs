@@ -195,7 +195,7 @@ fn write_programs(folder: &Path) -> Programs {
             },
         )
     };
-    ["boot", "cache-node", "front-end", "manager"]
+    ["boot", "cache-node", "front-end", "manager", "scaler"]
         .into_iter()
         .map(write)
         .collect()

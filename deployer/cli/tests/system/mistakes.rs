@@ -73,6 +73,27 @@ fn what_is_no_file_of_a_blueprint_is_not_read_for_ever() {
 }
 
 #[test]
+fn a_trace_is_simulated_and_one_that_is_wrong_is_shown_at_its_place() {
+    let laptop = Laptop::new();
+    let trace = laptop.blueprint().with_file_name("trace.csv");
+    let path = trace.to_str().unwrap();
+    let rows = "minute,lookups,misses\n0,100,71\n1,100,71\n";
+    std::fs::write(&trace, rows).unwrap();
+    let said = laptop.run(&["simulate", "--trace", path], 0);
+    assert!(said.out.contains("grew 1 -> 2: 0.71 above 0.60"));
+    std::fs::write(&trace, format!("{rows}2,100,171\n")).unwrap();
+    refused(
+        &laptop,
+        &["simulate", "--trace", path],
+        64,
+        &["trace.csv:4: 171 misses"],
+    );
+    refused(&laptop, &["simulate"], 64, &["--trace"]);
+    let help = laptop.run(&["simulate", "--help"], 0);
+    assert!(help.out.contains("rate1, rate2"));
+}
+
+#[test]
 fn a_command_line_that_is_wrong_ends_with_64() {
     let laptop = Laptop::new();
     refused(&laptop, &["upp"], 64, &["up"]);

@@ -273,6 +273,8 @@ pub(crate) enum RawProgram {
     FrontEnd,
     /// The pool's manager.
     Manager,
+    /// What decides the pool's size.
+    Scaler,
 }
 
 impl RawProgram {
@@ -282,6 +284,7 @@ impl RawProgram {
             RawProgram::CacheNode => "cache-node",
             RawProgram::FrontEnd => "front-end",
             RawProgram::Manager => "manager",
+            RawProgram::Scaler => "scaler",
         }
     }
 }

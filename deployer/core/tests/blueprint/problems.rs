@@ -41,7 +41,10 @@ fn wrong_types() {
         ("region: us-east-1", "region: [us-east-1]"),
         ("storage: 20 GiB", "storage: { gib: 20 }"),
         ("class: db.t4g.micro", "class:"),
-        ("services: [front-end, manager]", "services: front-end"),
+        (
+            "services: [front-end, manager, scaler]",
+            "services: front-end"
+        ),
         ("size: { min: 1, max: 8, start: 1 }", "size: [1, 8, 1]"),
         ("photos: {}", "photos: 3"),
         ("capacity: 64 MiB", "capacity: true"),
@@ -111,8 +114,8 @@ fn repeated_keys_and_names() {
         ("region: us-east-1", "region: us-east-1\nregion: us-west-2"),
         ("  photos: {}", "  photos: {}\n  photos: {}"),
         (
-            "services: [front-end, manager]",
-            "services: [front-end, manager, manager]"
+            "services: [front-end, manager, scaler]",
+            "services: [front-end, manager, scaler, manager]"
         ),
         (
             "      - { port: 5003, from: door }",

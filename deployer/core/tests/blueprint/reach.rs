@@ -50,7 +50,7 @@ fn the_whole_world_includes_the_front_end() {
 #[test]
 fn a_pool_needs_a_manager_and_a_manager_a_pool_and_a_database() {
     insta::assert_snapshot!(told(&[(
-        "services: [front-end, manager]",
+        "services: [front-end, manager, scaler]",
         "services: [front-end]"
     )]));
     let text = super::sample();
@@ -62,7 +62,7 @@ fn a_pool_needs_a_manager_and_a_manager_a_pool_and_a_database() {
 fn services_stand_where_they_work() {
     insta::assert_snapshot!(told(&[
         (
-            "services: [front-end, manager]",
+            "services: [front-end, manager, scaler]",
             "services: [manager, cache-node]\n  other:\n    type: t3.micro\n    role: manager\n    security-group: door\n    services: [front-end]"
         ),
         ("service: cache-node", "service: manager"),
@@ -84,4 +84,34 @@ fn a_second_pool_database_or_manager_is_told() {
 #[test]
 fn a_bucket_alone_is_a_deployment() {
     read("bivouac: 1\nname: store\nregion: eu-west-1\nbuckets: { photos: {} }\n").unwrap();
+}
+
+#[test]
+fn a_pool_in_mode_auto_needs_a_scaler() {
+    insta::assert_snapshot!(told(&[
+        (
+            "services: [front-end, manager, scaler]",
+            "services: [front-end, manager]"
+        ),
+        ("mode: manual", "mode: auto"),
+    ]));
+    let automatic = sample_with(&[("mode: manual", "mode: auto")]);
+    assert!(read(&automatic).is_ok());
+}
+
+#[test]
+fn a_pool_in_mode_manual_needs_none() {
+    let text = sample_with(&[(
+        "services: [front-end, manager, scaler]",
+        "services: [front-end, manager]",
+    )]);
+    assert!(read(&text).is_ok());
+}
+
+#[test]
+fn the_scaler_stands_beside_the_manager_once() {
+    insta::assert_snapshot!(told(&[(
+        "services: [front-end, manager, scaler]",
+        "services: [front-end, manager]\n  other:\n    type: t3.micro\n    role: manager\n    security-group: door\n    services: [scaler]\n  third:\n    type: t3.micro\n    role: manager\n    security-group: door\n    services: [scaler]"
+    )]));
 }

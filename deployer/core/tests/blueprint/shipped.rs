@@ -47,7 +47,8 @@ fn the_elastic_cache_is_what_its_file_says() {
     assert_eq!((door.first_port, door.last_port), (5000, 5001));
     assert_eq!(door.from, Source::MyIp);
     let manager = &blueprint.instances[&"manager".parse().unwrap()];
-    assert_eq!(manager.services, [Service::FrontEnd, Service::Manager]);
+    let services = [Service::FrontEnd, Service::Manager, Service::Scaler];
+    assert_eq!(manager.services, services);
     let image = &blueprint.images[&"node".parse().unwrap()];
     assert_eq!(image.recipe.programs, ["boot", "cache-node"]);
     assert!(image.recipe.run.is_empty());

@@ -73,7 +73,7 @@ impl World {
                 bases: BTreeMap::from([(BaseImage::AmazonLinux2023, base)]),
                 my_ip: Some("198.51.100.7".parse().unwrap()),
             },
-            programs: ["boot", "cache-node", "front-end", "manager"]
+            programs: ["boot", "cache-node", "front-end", "manager", "scaler"]
                 .into_iter()
                 .map(program)
                 .collect(),

@@ -1,12 +1,16 @@
 //! The manager launches and ends nodes of its deployment, and nothing else.
 
+use aws_sdk_cloudwatch::error::SdkError;
+use aws_sdk_cloudwatch::operation::get_metric_data::{GetMetricDataError, GetMetricDataOutput};
+use aws_sdk_cloudwatch::primitives::DateTime;
+use aws_sdk_cloudwatch::types::{Metric, MetricDataQuery, MetricStat, Statistic};
 use aws_sdk_ec2::operation::run_instances::builders::RunInstancesFluentBuilder;
 use aws_sdk_ec2::types::{
     IamInstanceProfileSpecification, InstanceNetworkInterfaceSpecification, InstanceType,
     ResourceType, Tag,
 };
 
-use super::stage::{DEPLOYMENT, Stage, tags};
+use super::stage::{DEPLOYMENT, NAMESPACE, Stage, tags};
 use crate::support::{Clients, code};
 
 const KINDS: [ResourceType; 3] = [
@@ -147,6 +151,49 @@ async fn the_manager_launches_nothing_but_nodes_of_its_deployment() {
     let running = stage.cloud.ec2().describe_instances().send().await.unwrap();
     assert_eq!(running.reservations().len(), 1, "only the manager is there");
     stage.cloud.stop().await;
+}
+
+/// Metrics cannot be told apart by a policy: whoever may read them may read all.
+#[tokio::test]
+async fn the_manager_reads_metrics_and_nothing_else_of_cloudwatch() {
+    let mut stage = Stage::new().await;
+    let manager = stage.cloud.as_role("manager").await;
+    let node = stage.cloud.as_role("node").await;
+    read_metrics(&manager).await.unwrap();
+    assert_eq!(code(read_metrics(&node).await), "AccessDenied");
+    let list = manager.cloudwatch.list_metrics().send().await;
+    assert_eq!(code(list), "AccessDenied");
+    let statistics = manager.cloudwatch.get_metric_statistics();
+    let statistics = statistics
+        .namespace(NAMESPACE)
+        .metric_name("Lookups")
+        .start_time(DateTime::from_secs(0))
+        .end_time(DateTime::from_secs(60))
+        .period(60)
+        .statistics(Statistic::Sum);
+    assert_eq!(code(statistics.send().await), "AccessDenied");
+    stage.cloud.stop().await;
+}
+
+/// The misses of the pool, as the scaler asks for them.
+async fn read_metrics(
+    clients: &Clients,
+) -> Result<GetMetricDataOutput, SdkError<GetMetricDataError>> {
+    let metric = Metric::builder()
+        .namespace(NAMESPACE)
+        .metric_name("Misses")
+        .build();
+    let figures = MetricStat::builder().metric(metric).period(60).stat("Sum");
+    let query = MetricDataQuery::builder()
+        .id("misses")
+        .metric_stat(figures.build())
+        .build();
+    let read = clients.cloudwatch.get_metric_data();
+    let read = read
+        .start_time(DateTime::from_secs(0))
+        .end_time(DateTime::from_secs(60))
+        .metric_data_queries(query);
+    read.send().await
 }
 
 #[tokio::test]

@@ -150,12 +150,41 @@ fn decision(decision: &Decision) -> Row {
                 tone: Some(tone),
                 ..cell("Decision", did)
             },
-            cell("Why", decision.reason.clone()),
+            cell("Why", why(&decision.reason)),
             half(
                 "Miss rate",
                 told::or_nothing(decision.rate.map(told::percent)),
             ),
             half("State", state),
         ],
+    }
+}
+
+/// A reason without what was done, which its own column says.
+fn why(reason: &str) -> &str {
+    let is_deed = |said: &str| {
+        ["held", "grew", "shrank"]
+            .iter()
+            .any(|deed| said.starts_with(deed))
+    };
+    match reason.split_once(": ") {
+        Some((said, why)) if is_deed(said) => why,
+        _ => reason,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_does_not_say_again_what_was_done() {
+        assert_eq!(why("grew 2 -> 4: 0.71 is above 0.50"), "0.71 is above 0.50");
+        assert_eq!(why("held: no lookups"), "no lookups");
+        assert_eq!(
+            why("cooling: resized 70 s ago"),
+            "cooling: resized 70 s ago"
+        );
+        assert_eq!(why(""), "");
     }
 }

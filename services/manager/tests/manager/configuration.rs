@@ -155,6 +155,25 @@ async fn a_long_history_has_pages() {
 }
 
 #[tokio::test]
+async fn what_the_scaler_decided_is_told_with_its_reason() {
+    let world = World::start_resized(&[(5, 2, 4)]).await;
+    world.serving(1).await;
+    let mut person = Person::logged_in(&world).await;
+    let page = text(&person.get("/configuration").await);
+    for told in [
+        "grew 2 → 4",
+        "0.71 is above 0.6",
+        "71 %",
+        "held 2",
+        "no lookups in the last minute",
+        ">scaler<",
+    ] {
+        assert!(page.contains(told), "{told}: {page}");
+    }
+    assert!(!page.contains("grew 2 -"), "the deed is said once");
+}
+
+#[tokio::test]
 async fn what_is_edited_again_comes_back_as_it_was_typed() {
     let world = World::start().await;
     world.serving(1).await;

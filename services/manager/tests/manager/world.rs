@@ -9,7 +9,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use catalog::test_support::{PASSWORD, database};
 use catalog::{
-    By, Catalog, Change, Commit, DatabaseSettings, Mode, NewPhoto, Notes, Policy, PoolRow,
+    By, Catalog, Change, Commit, DatabaseSettings, Decision, Mode, NewPhoto, Notes, Outcome,
+    Policy, PoolRow, Save, ScalerState,
 };
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use jiff::{SignedDuration, Timestamp};
@@ -63,7 +64,8 @@ impl World {
         world
     }
 
-    /// A deployment whose pool was resized so many minutes before the manager was started.
+    /// A deployment whose pool was resized so many minutes before the manager was started; the scaler
+    /// has grown it, and has held it since.
     pub(crate) async fn start_resized(resizes: &[(i64, u32, u32)]) -> Self {
         let (settings, _) = database().await;
         let mut world = Self::prepare(&settings);
@@ -77,10 +79,21 @@ impl World {
             from: from.to_string(),
             to: to.to_string(),
         });
-        let notes = Notes {
+        let mut notes = Notes {
             changes: changes.collect(),
-            decision: None,
+            decision: Some(decision(Outcome::Grew, "grew 2 -> 4: 0.71 is above 0.6")),
         };
+        let saved = world.catalog.save_pool(&state, &notes).await.unwrap();
+        let Save::Done { revision } = saved else {
+            panic!("somebody else writes")
+        };
+        let mut state = state;
+        state.pool.revision = revision;
+        notes.changes.clear();
+        notes.decision = Some(decision(
+            Outcome::Held,
+            "held: no lookups in the last minute",
+        ));
         world.catalog.save_pool(&state, &notes).await.unwrap();
         world.start_manager();
         world
@@ -276,6 +289,22 @@ pub(crate) async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     while !is_so().await {
         assert!(Instant::now() < deadline, "it never came to {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// A tick of the scaler.
+fn decision(outcome: Outcome, reason: &str) -> Decision {
+    let has_grown = outcome == Outcome::Grew;
+    Decision {
+        at: Timestamp::now(),
+        state: ScalerState::Steady,
+        outcome,
+        reason: reason.to_owned(),
+        size: 2,
+        to: if has_grown { 4 } else { 2 },
+        rate: has_grown.then_some(0.71),
+        lookups: has_grown.then_some(1200),
+        minute: has_grown.then(Timestamp::now),
     }
 }
 

@@ -4,7 +4,6 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use csv::{ReaderBuilder, StringRecord, Trim};
 use jiff::{SignedDuration, Timestamp};
 
 use crate::window::MINUTE;
@@ -112,30 +111,23 @@ impl Trace {
     /// # Errors
     /// When it is not what `--help` describes.
     pub fn parse(text: &[u8]) -> Result<Self, (u64, String)> {
-        let mut reader = ReaderBuilder::new()
-            .trim(Trim::All)
-            .comment(Some(b'#'))
-            .flexible(true)
-            .from_reader(text);
-        let head = reader.headers().map_err(|error| broken(&error))?.clone();
-        let columns = Columns::read(&head).map_err(|what| (line_of(&head), what))?;
+        let mut lines = lines(text)?;
+        let (at, head) = lines.next().unwrap_or((1, Vec::new()));
+        let columns = Columns::read(&head).map_err(|what| (at, what))?;
         let mut rows: Vec<Row> = Vec::new();
-        for record in reader.records() {
-            let record = record.map_err(|error| broken(&error))?;
-            let row = columns.row(&record, rows.last());
-            let row = row.map_err(|what| (line_of(&record), what))?;
+        for (line, values) in lines {
+            let row = columns.row(&values, rows.last());
+            let row = row.map_err(|what| (line, what))?;
             let first = rows.first().map_or(row.start, |row| row.start);
             if row.start.duration_since(first) > LONGEST {
                 let what = "a trace spans a year at most; is this the right minute?";
-                return Err((line_of(&record), what.to_owned()));
+                return Err((line, what.to_owned()));
             }
             rows.push(row);
         }
         if rows.is_empty() {
-            return Err((
-                2,
-                "a trace has a line for each minute; there is none".to_owned(),
-            ));
+            let what = "a trace has a line for each minute; there is none";
+            return Err((at + 1, what.to_owned()));
         }
         Ok(Self(rows))
     }
@@ -159,13 +151,18 @@ impl From<Vec<Row>> for Trace {
     }
 }
 
-fn line_of(record: &StringRecord) -> u64 {
-    record.position().map_or(1, csv::Position::line)
-}
-
-fn broken(error: &csv::Error) -> (u64, String) {
-    let line = error.position().map_or(1, csv::Position::line);
-    (line, "this is no text in UTF-8".to_owned())
+/// The lines that say something, each with its number from 1 and its values. No value of ours needs
+/// quotes, and only lines of our own counting can be named rightly.
+fn lines(text: &[u8]) -> Result<impl Iterator<Item = (u64, Vec<&str>)>, (u64, String)> {
+    let text = std::str::from_utf8(text).map_err(|error| {
+        let before = &text[..error.valid_up_to()];
+        let ends = before.iter().filter(|byte| **byte == b'\n').count();
+        (ends as u64 + 1, "this is no text in UTF-8".to_owned())
+    })?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let lines = (1..).zip(text.lines().map(str::trim));
+    let saying = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
+    Ok(saying.map(|(number, line)| (number, line.split(',').map(str::trim).collect())))
 }
 
 /// Where each value stands in a line.
@@ -183,20 +180,21 @@ enum MissingColumns {
 }
 
 impl Columns {
-    fn read(head: &StringRecord) -> Result<Self, String> {
+    fn read(head: &[&str]) -> Result<Self, String> {
         for (place, name) in head.iter().enumerate() {
-            let is_rate = rate_columns().any(|rate| rate == name);
-            if !is_rate && !FIXED.contains(&name) {
+            let is_rate = rate_columns().any(|rate| rate == *name);
+            if !is_rate && !FIXED.contains(name) {
                 return Err(format!(
-                    "there is no column `{name}`; there are {}, rate1 to rate{SIZES}",
+                    "there is no column `{}`; there are {}, rate1 to rate{SIZES}",
+                    shortened(name),
                     FIXED.join(", ")
                 ));
             }
-            if head.iter().take(place).any(|other| other == name) {
+            if head[..place].contains(name) {
                 return Err(format!("the column `{name}` is given twice; give it once"));
             }
         }
-        let find = |name: &str| head.iter().position(|column| column == name);
+        let find = |name: &str| head.iter().position(|column| *column == name);
         let need = |name: &str| {
             let missing = || format!("the column `{name}` is missing in the first line");
             find(name).ok_or_else(missing)
@@ -223,47 +221,47 @@ impl Columns {
         })
     }
 
-    fn row(&self, record: &StringRecord, before: Option<&Row>) -> Result<Row, String> {
-        if record.len() != self.count {
-            let (found, count) = (record.len(), self.count);
+    fn row(&self, values: &[&str], before: Option<&Row>) -> Result<Row, String> {
+        if values.len() != self.count {
+            let (found, count) = (values.len(), self.count);
             return Err(format!(
                 "{found} values where the first line names {count} columns"
             ));
         }
-        let start = minute(&record[self.minute])?;
+        let start = minute(values[self.minute])?;
         if before.is_some_and(|before| start <= before.start) {
             return Err("a minute comes after the one in the line before".to_owned());
         }
-        let samples = self.samples.map(|at| count("samples", &record[at]));
-        let lookups = count("lookups", &record[self.lookups])?;
+        let samples = self.samples.map(|at| count("samples", values[at]));
+        let lookups = count("lookups", values[self.lookups])?;
         Ok(Row {
             start,
             lookups,
-            missing: self.missing(record, lookups, before)?,
+            missing: self.missing(values, lookups, before)?,
             samples: samples.transpose()?.flatten(),
         })
     }
 
     fn missing(
         &self,
-        record: &StringRecord,
+        values: &[&str],
         lookups: Option<u64>,
         before: Option<&Row>,
     ) -> Result<Missing, String> {
         match &self.missing {
             MissingColumns::Counted(at) => {
-                let misses = count("misses", &record[*at])?.unwrap_or_default();
+                let misses = count("misses", values[*at])?.unwrap_or_default();
                 if misses > lookups.unwrap_or_default() {
                     return Err(format!("{misses} misses are more than there are lookups"));
                 }
                 Ok(Missing::Counted(misses))
             }
             MissingColumns::BySize(columns) => {
-                let values: Vec<&str> = columns.iter().map(|at| &record[*at]).collect();
-                let is_left_out = values.iter().all(|value| value.is_empty());
+                let rates: Vec<&str> = columns.iter().map(|at| values[*at]).collect();
+                let is_left_out = rates.iter().all(|rate| rate.is_empty());
                 match before {
                     Some(before) if is_left_out => Ok(before.missing.clone()),
-                    _ => values
+                    _ => rates
                         .into_iter()
                         .map(rate)
                         .collect::<Result<_, _>>()

@@ -74,7 +74,9 @@ impl Check<'_> {
     pub(super) fn check_whole(&self, sections: &Sections) {
         self.check_nodes_are_in_pools(sections);
         self.check_one_manager(sections);
-        self.check_front_end_is_beside_manager(sections);
+        self.check_is_beside_manager(sections, Service::FrontEnd);
+        self.check_is_beside_manager(sections, Service::Scaler);
+        self.check_someone_scales(sections);
         self.check_one_of_each(sections);
         self.check_programs(sections);
         self.check_doors(sections);
@@ -113,32 +115,53 @@ impl Check<'_> {
         }
     }
 
-    /// The front-end passes on to the manager what is the manager's, on the instance's address.
-    fn check_front_end_is_beside_manager(&self, sections: &Sections) {
-        let mut front_ends = sections.services.all(Service::FrontEnd);
-        let Some(front_end) = front_ends.next() else {
+    /// Front-end and scaler call the manager on the instance's own address.
+    fn check_is_beside_manager(&self, sections: &Sections, service: Service) {
+        let name = service.as_str();
+        let mut all = sections.services.all(service);
+        let Some(first) = all.next() else {
             return;
         };
         let managers: Vec<&Placed> = sections.services.all(Service::Manager).collect();
         if managers.is_empty() && sections.instances.whole {
-            let help = "write `services: [front-end, manager]`";
+            let help = format!("write `services: [{name}, manager]`");
             self.note_help(
-                front_end.span,
+                first.span,
                 "no instance runs the `manager` it works with",
                 help,
             );
         } else if !managers.is_empty()
             && !managers
                 .iter()
-                .any(|manager| manager.host.key == front_end.host.key)
+                .any(|manager| manager.host.key == first.host.key)
         {
-            let message = "the `front-end` has to run on the instance of the `manager`";
-            self.note(front_end.span, message);
+            let message = format!("the `{name}` has to run on the instance of the `manager`");
+            self.note(first.span, message);
         }
-        for second in front_ends {
+        for second in all {
             self.note(
                 second.span,
-                "a deployment has one `front-end`; this is another",
+                format!("a deployment has one `{name}`; this is another"),
+            );
+        }
+    }
+
+    /// A pool in mode auto would keep its size for ever if nobody decided on it.
+    fn check_someone_scales(&self, sections: &Sections) {
+        let is_scaled = sections.services.all(Service::Scaler).next().is_some();
+        let Some(manager) = sections.services.all(Service::Manager).next() else {
+            return;
+        };
+        let automatic = sections
+            .pools
+            .right
+            .values()
+            .any(|pool| pool.scaling.automatic);
+        if automatic && !is_scaled && sections.instances.whole {
+            self.note_help(
+                manager.span,
+                "the pool's mode is auto, and no instance runs the `scaler` that decides its size",
+                "add `scaler` to the services here, or write `mode: manual`",
             );
         }
     }
@@ -202,7 +225,9 @@ impl Check<'_> {
             if door.service == Service::CacheNode {
                 continue;
             }
-            let port = door.service.port();
+            let Some(port) = door.service.port() else {
+                continue;
+            };
             let open = |rule: &Ingress| matches!(rule.from, Source::MyIp | Source::Range(_));
             let Some(group) = sections.closed(door.host.group.as_ref(), port, open) else {
                 continue;
@@ -217,7 +242,9 @@ impl Check<'_> {
 
     /// Front-end and manager call every cache node.
     fn check_nodes_are_reachable(&self, sections: &Sections) {
-        let port = Service::CacheNode.port();
+        let Some(port) = Service::CacheNode.port() else {
+            return;
+        };
         for pool in &sections.services.nodes {
             self.check_callers(
                 sections,
@@ -256,7 +283,8 @@ impl Check<'_> {
             let Some(from) = caller.host.group.as_ref() else {
                 continue;
             };
-            if caller.service == Service::CacheNode || named.contains(&from) {
+            let calls = [Service::FrontEnd, Service::Manager].contains(&caller.service);
+            if !calls || named.contains(&from) {
                 continue;
             }
             let open = |rule: &Ingress| match &rule.from {
