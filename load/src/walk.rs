@@ -21,8 +21,6 @@ pub use deployment::{Deployment, DeploymentError};
 pub struct Options {
     /// The front-end.
     pub front_end: Address,
-    /// The manager, whose figures say how many nodes serve.
-    pub manager: Address,
     /// What is asked for.
     pub workload: Workload,
     /// When.
@@ -131,7 +129,7 @@ impl From<&Stretch> for Written {
 /// is.
 ///
 /// # Errors
-/// When a size is refused or not reached in time, or when the manager's figures cannot be read.
+/// When a size is refused or not reached in time, or when the front-end's figures cannot be read.
 pub async fn walk(
     options: &Options,
     view: &View,
@@ -223,7 +221,7 @@ impl Walker<'_> {
     }
 
     fn deployment(&self) -> Deployment {
-        Deployment::new(&self.options.front_end, &self.options.manager)
+        Deployment::new(&self.options.front_end)
     }
 
     async fn begin_at_the_first_size(&self, deployment: &Deployment) -> Result<(), WalkError> {

@@ -238,6 +238,8 @@ pub struct Pool {
     pub capacity: u64,
     /// What a full cache drops.
     pub policy: Policy,
+    /// Whether nodes hand their entries over when the table changes.
+    pub hand_over: bool,
     /// When the pool grows and shrinks.
     pub scaling: Scaling,
 }

@@ -261,7 +261,7 @@ impl Sources<'_> {
             "subnets": self.ground.subnets.iter().map(subnet).collect::<Vec<_>>(),
             "size": { "min": pool.size.min, "max": pool.size.max, "start": pool.size.start },
             "capacity": pool.capacity, "policy": pool.policy.as_str(),
-            "mode": scaling.mode(),
+            "hand-over": pool.hand_over, "mode": scaling.mode(),
             "grow-above": scaling.grow_above, "shrink-below": scaling.shrink_below,
             "expand": scaling.expand, "shrink": scaling.shrink,
         }))

@@ -15,9 +15,6 @@ use load::drive::{Address, View, time};
 use load::interrupt;
 use load::walk::{Options, Report, walk};
 
-/// The manager's port, unless the blueprint says otherwise.
-const MANAGER: u16 = 5001;
-
 /// Resize a photo cache step by step under constant load, and check every answer
 ///
 /// Stores and reads every photo once, then asks for one size after the other, waits until as many
@@ -31,10 +28,6 @@ struct Arguments {
     /// Where the front-end listens, such as http://127.77.0.16:5000
     #[arg(value_name = "URL")]
     front_end: Address,
-
-    /// Where the manager listens [default: port 5001 of the front-end's host]
-    #[arg(long, value_name = "URL")]
-    manager: Option<Address>,
 
     /// The sizes of the pool, one after the other
     #[arg(long, value_delimiter = ',', value_name = "SIZES", value_parser = clap::value_parser!(u32).range(1..=8), default_value = "1,2,4,8,5,3,1")]
@@ -77,11 +70,8 @@ async fn main() -> ExitCode {
 }
 
 async fn run(arguments: &Arguments) -> Result<Report, Box<dyn Error>> {
-    let front_end = arguments.front_end.clone();
-    let manager = arguments.manager.clone();
     let options = Options {
-        manager: manager.unwrap_or_else(|| front_end.with_port(MANAGER)),
-        front_end,
+        front_end: arguments.front_end.clone(),
         workload: arguments.load.workload()?,
         pace: arguments.load.pace(),
         steps: arguments.steps.clone(),

@@ -37,12 +37,11 @@ pub enum DeploymentError {
     },
 }
 
-/// A front-end and its manager.
+/// A front-end.
 #[derive(Debug)]
 pub struct Deployment {
     address: Address,
     front_end: Client,
-    manager: Client,
 }
 
 /// What the deployment has counted so far.
@@ -84,11 +83,10 @@ impl Counters {
 impl Deployment {
     /// Nothing is asked yet.
     #[must_use]
-    pub fn new(front_end: &Address, manager: &Address) -> Self {
+    pub fn new(front_end: &Address) -> Self {
         Self {
             address: front_end.clone(),
             front_end: Client::new(front_end, ANSWER),
-            manager: Client::new(manager, ANSWER),
         }
     }
 
@@ -111,7 +109,7 @@ impl Deployment {
         })
     }
 
-    /// Waits until so many nodes are wished for, and serve.
+    /// Waits until the front-end has a table of so many nodes, and each of them serves.
     ///
     /// # Errors
     /// When that takes longer than `patience`.
@@ -122,12 +120,12 @@ impl Deployment {
     ) -> Result<(), DeploymentError> {
         let begun = Instant::now();
         loop {
-            let last = match self.manager.get("/metrics").await {
+            let last = match self.front_end.get("/metrics").await {
                 Ok(answer) => match is_settled(&text(&answer), nodes) {
                     Ok(()) => return Ok(()),
                     Err(why) => why,
                 },
-                Err(problem) => format!("the manager's figures: {problem}"),
+                Err(problem) => format!("the front-end's figures: {problem}"),
             };
             if begun.elapsed() > patience {
                 return Err(DeploymentError::Unsettled {
@@ -158,18 +156,16 @@ impl Deployment {
     }
 }
 
-/// Whether a manager's figures say that the pool has so many nodes, or what they say instead. One
-/// that tells whether anything comes or goes (`pool_steady`) is believed.
+/// Whether a front-end's figures say that its table has so many nodes, all of which serve, or what they
+/// say instead.
 fn is_settled(figures: &str, nodes: u32) -> Result<(), String> {
     let count = |series| value(figures, series).map(|count| count as u32);
-    let wanted = count("pool_nodes_wanted").ok_or("the manager tells no figures of a pool")?;
-    let serving = count("pool_nodes_serving").unwrap_or_default();
-    let is_steady = value(figures, "pool_steady") != Some(0.0);
-    match (wanted == nodes, serving == nodes) {
-        (false, _) => Err(format!("{wanted} are wished for by now")),
-        (true, false) => Err(format!("{serving} serve")),
-        (true, true) if !is_steady => Err("nodes still come or go".to_owned()),
-        (true, true) => Ok(()),
+    let places = count("pool_places").ok_or("the front-end tells no figures of a pool")?;
+    let empty = count("pool_places_empty").unwrap_or_default();
+    match (places == nodes, empty) {
+        (true, 0) => Ok(()),
+        (true, _) => Err(format!("{empty} of its places are empty")),
+        (false, _) => Err(format!("its table has {places} places")),
     }
 }
 
@@ -197,25 +193,20 @@ mod tests {
 
     use super::*;
 
-    fn figures(wanted: u32, serving: u32) -> String {
-        format!("pool_nodes_wanted {wanted}\npool_nodes_serving {serving}\n")
-    }
-
     #[test]
     fn a_pool_is_settled_when_as_many_serve_as_are_wished_for() {
-        assert_eq!(is_settled(&figures(4, 4), 4), Ok(()));
+        let figures = |places, empty| format!("pool_places {places}\npool_places_empty {empty}\n");
+        assert_eq!(is_settled(&figures(4, 0), 4), Ok(()));
         for (told, why) in [
-            (figures(2, 2), "2 are wished for by now"),
-            (figures(4, 3), "3 serve"),
-            (figures(4, 4) + "pool_steady 0\n", "nodes still come or go"),
+            (figures(2, 0), "its table has 2 places"),
+            (figures(4, 1), "1 of its places are empty"),
             (
                 "<html>".to_owned(),
-                "the manager tells no figures of a pool",
+                "the front-end tells no figures of a pool",
             ),
         ] {
             assert_eq!(is_settled(&told, 4), Err(why.to_owned()));
         }
-        assert_eq!(is_settled(&(figures(4, 4) + "pool_steady 1\n"), 4), Ok(()));
     }
 
     #[test]

@@ -160,8 +160,6 @@ async fn walk_prints_its_table_and_ends_with_1_when_a_request_failed() {
     let server = Server::start(None).await;
     let short = [
         &server.base,
-        "--manager",
-        &server.base,
         "--steps",
         "1,3",
         "--hold",

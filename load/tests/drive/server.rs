@@ -252,19 +252,14 @@ fn about_the_pool(state: &mut State, path: &str, query: &str) -> Response<Full<B
         ),
         "/api/getRate" => told(200, r#"{"success":"true","rate":"hit","value":0.5}"#),
         "/metrics" => {
-            let State {
-                wanted,
-                serving,
-                reads,
-                ..
-            } = state;
+            let State { serving, reads, .. } = state;
             told(
                 200,
                 format!(
                     "# TYPE photo_reads_total counter\n\
                      photo_reads_total{{came_of=\"hit\"}} {}\n\
                      photo_reads_total{{came_of=\"miss\"}} {}\n\
-                     pool_nodes_wanted {wanted}\npool_nodes_serving {serving}\n",
+                     pool_places {serving}\npool_places_empty 0\n",
                     *reads * 3,
                     *reads
                 ),

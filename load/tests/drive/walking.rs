@@ -12,7 +12,6 @@ use crate::{open, workload};
 fn options(server: &Server) -> Options {
     Options {
         front_end: server.base.parse().unwrap(),
-        manager: server.base.parse().unwrap(),
         workload: workload(),
         pace: open("500"),
         steps: vec![1, 2, 4, 1],
@@ -83,23 +82,9 @@ async fn a_size_that_is_refused_or_not_reached_ends_the_walk_with_the_reason() {
     impatient.patience = Duration::from_millis(200);
     let stuck = walked(&impatient).await.unwrap_err().to_string();
     assert!(
-        stuck.contains("did not come to 2 nodes") && stuck.contains("1 serve"),
+        stuck.contains("did not come to 2 nodes") && stuck.contains("1 places"),
         "{stuck}"
     );
-}
-
-#[tokio::test]
-async fn a_manager_that_is_not_there_is_named() {
-    let server = Server::start(None).await;
-    let mut options = options(&server);
-    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    options.manager = format!("http://{}", free.local_addr().unwrap())
-        .parse()
-        .unwrap();
-    drop(free);
-    options.patience = Duration::from_millis(100);
-    let nobody = walked(&options).await.unwrap_err().to_string();
-    assert!(nobody.contains("the manager's figures"), "{nobody}");
 }
 
 #[tokio::test]

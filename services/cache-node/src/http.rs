@@ -96,9 +96,10 @@ impl Handler {
             ("/configuration", &Method::PUT) => self.configure(body).await,
             ("/clear", &Method::POST) => self.clear(body).await,
             ("/statistics", &Method::GET) => Ok(self.statistics()),
+            ("/log", &Method::GET) => Ok(log()),
             ("/table" | "/configuration", _) => Err(Refused::Method("PUT")),
             ("/clear", _) => Err(Refused::Method("POST")),
-            ("/statistics", _) => Err(Refused::Method("GET")),
+            ("/statistics" | "/log", _) => Err(Refused::Method("GET")),
             _ => Err(Refused::Path),
         }
     }
@@ -248,6 +249,12 @@ impl Handler {
     fn statistics(&self) -> Response<Body> {
         reply::json(StatusCode::OK, &self.node.statistics(Instant::now()))
     }
+}
+
+/// The newest lines of the log, one JSON object each.
+fn log() -> Response<Body> {
+    let lines = body::full(kit::logging::tail().text());
+    reply::with_type(StatusCode::OK, "application/x-ndjson", lines)
 }
 
 fn done() -> Response<Body> {

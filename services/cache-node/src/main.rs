@@ -6,7 +6,7 @@ use cache_node::{Error, Settings};
 use kit::server::Drained;
 
 fn main() -> ExitCode {
-    kit::logging::init("cache-node");
+    kit::logging::init_with_tail("cache-node");
     kit::open_files::raise();
     match kit::threads::run(start()).unwrap_or_else(|source| Err(Error::Threads(source))) {
         Ok(Drained::Clean) => ExitCode::SUCCESS,

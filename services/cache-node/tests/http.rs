@@ -220,7 +220,7 @@ async fn a_key_of_another_node_is_told_so() {
 #[tokio::test]
 async fn strangers_see_health_and_nothing_else() {
     let node = Node::start(1_000_000).await;
-    for path in ["/entries/k", "/statistics", "/nothing"] {
+    for path in ["/entries/k", "/statistics", "/log", "/nothing"] {
         for token in ["", "0123456789abcdef0123456789abcdeg"] {
             let request = Request::get(format!("http://{}{path}", node.address))
                 .header("x-bivouac-token", token)
@@ -242,6 +242,18 @@ async fn strangers_see_health_and_nothing_else() {
             "{path}"
         );
     }
+    node.stop().await;
+}
+
+#[tokio::test]
+async fn the_newest_lines_of_the_log_are_told() {
+    let node = Node::start(1_000_000).await;
+    kit::logging::tail().push(r#"{"level":"info","message":"told by a test"}"#);
+    let answer = node.call("GET", "/log", &[], "").await;
+    assert_eq!(answer.headers()["content-type"], "application/x-ndjson");
+    let text = String::from_utf8(answer.body().to_vec()).unwrap();
+    assert!(text.lines().any(|line| line.contains("told by a test")));
+    assert_eq!(node.call("POST", "/log", &[], "").await.status(), 405);
     node.stop().await;
 }
 

@@ -23,5 +23,5 @@ pub use connection::{Catalog, DatabaseSettings};
 pub use error::Error;
 pub use history::{By, Change, Decision, Notes, Outcome, ScalerState};
 pub use leader::Leadership;
-pub use photos::{Commit, Listing, NewPhoto, Photo, Place, Totals};
+pub use photos::{Commit, Forgotten, Listing, NewPhoto, Photo, Place, Stored, Totals};
 pub use pool::{Choices, Coming, Mode, NodeRow, Policy, PoolRow, PoolState, Save, Stage};

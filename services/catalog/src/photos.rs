@@ -54,6 +54,26 @@ pub enum Commit {
     Expired,
 }
 
+/// What was forgotten when all photos were.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Forgotten {
+    /// How many photos.
+    pub photos: u64,
+    /// The objects that nothing names any more.
+    pub objects: Vec<String>,
+}
+
+/// What the database holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// Of photos.
+    pub photos: Totals,
+    /// Objects that no photo names: uploads in flight, and what waits to be swept.
+    pub orphans: u64,
+    /// Size of the database, with its indexes.
+    pub database_bytes: u64,
+}
+
 /// Where a page of photos begins; photos are listed newest first.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Place {
@@ -262,10 +282,10 @@ impl Catalog {
     ///
     /// # Errors
     /// When the database cannot be asked; then nothing is forgotten.
-    pub async fn delete_all_photos(&self) -> Result<Vec<String>, Error> {
+    pub async fn delete_all_photos(&self) -> Result<Forgotten, Error> {
         self.with("delete all photos", async |client| {
             let transaction = client.transaction().await?;
-            transaction
+            let photos = transaction
                 .execute(
                     "WITH gone AS (DELETE FROM photo RETURNING object)
                      INSERT INTO orphan (object, state) SELECT object, 'replaced' FROM gone",
@@ -276,7 +296,34 @@ impl Catalog {
                 .query("SELECT object FROM orphan WHERE state <> 'upload'", &[])
                 .await?;
             transaction.commit().await?;
-            Ok(rows.iter().map(|row| row.get(0)).collect())
+            Ok(Forgotten {
+                photos,
+                objects: rows.iter().map(|row| row.get(0)).collect(),
+            })
+        })
+        .await
+    }
+
+    /// Counts what the database holds.
+    ///
+    /// # Errors
+    /// When the database cannot be asked.
+    pub async fn stored(&self) -> Result<Stored, Error> {
+        self.with("count what is stored", async |client| {
+            let statement = client
+                .prepare_cached(
+                    "SELECT count(*), coalesce(sum(size), 0)::bigint,
+                            (SELECT count(*) FROM orphan),
+                            pg_database_size(current_database())
+                     FROM photo",
+                )
+                .await?;
+            let row = client.query_one(&statement, &[]).await?;
+            Ok(Stored {
+                photos: totals(&row),
+                orphans: row.get::<_, i64>(2).unsigned_abs(),
+                database_bytes: row.get::<_, i64>(3).unsigned_abs(),
+            })
         })
         .await
     }

@@ -242,9 +242,13 @@ async fn delete_all_answers_every_object_but_uploads_in_flight() {
     upload(&catalog, "a", "a").await;
     upload(&catalog, "b", "b").await;
     catalog.begin_upload("in flight").await.unwrap();
-    let mut objects = catalog.delete_all_photos().await.unwrap();
-    objects.sort();
-    assert_eq!(objects, ["a", "b", "replaced"]);
+    let stored = catalog.stored().await.unwrap();
+    assert_eq!((stored.photos.photos, stored.orphans), (2, 2));
+    assert!(stored.database_bytes > 0);
+    let mut forgotten = catalog.delete_all_photos().await.unwrap();
+    forgotten.objects.sort();
+    assert_eq!(forgotten.objects, ["a", "b", "replaced"]);
+    assert_eq!(forgotten.photos, 2);
     assert!(catalog.keys().await.unwrap().is_empty());
     let listed = ["a", "in flight", "stray"].map(str::to_owned);
     let mut unknown = catalog.unknown_objects(&listed).await.unwrap();

@@ -86,6 +86,27 @@ enum Stale {
     Unserved,
 }
 
+/// The table as figures: what users are served by, whatever the manager is about to do.
+fn tell_the_table(tables: &Tables, metrics: &Registry) {
+    let add = |name, help, figure: fn(&Table) -> u64| {
+        let table = tables.watch();
+        metrics.computed(name, help, move || {
+            table.borrow().as_deref().map_or(0, figure) as f64
+        });
+    };
+    add("pool_epoch", "Epoch of the pool's table", |table| {
+        table.epoch
+    });
+    add("pool_places", "Places in the pool's table", |table| {
+        table.nodes.len() as u64
+    });
+    add(
+        "pool_places_empty",
+        "Places whose node is being replaced",
+        |table| table.nodes.iter().filter(|node| node.is_none()).count() as u64,
+    );
+}
+
 impl Pool {
     /// The pool that the manager at `manager` (`address:port`) keeps; it may still be down.
     #[must_use]
@@ -97,8 +118,10 @@ impl Pool {
                 &[("came_of", came_of)],
             )
         };
+        let tables = Tables::new(manager, token, http);
+        tell_the_table(&tables, metrics);
         Self {
-            tables: Tables::new(manager, token, http),
+            tables,
             nodes: Nodes::new(token, http),
             suspects: Mutex::default(),
             figures: Figures {

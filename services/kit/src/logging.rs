@@ -1,22 +1,50 @@
 //! Logs: one JSON object a line on standard output, which `boot` passes on to the console.
 
+mod tail;
+
 use std::fmt::Write as _;
+use std::io;
 
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::writer::MakeWriterExt;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
+
+pub use tail::Tail;
+
+static TAIL: Tail = Tail::new();
+
+/// The newest lines of this process's log, after [`init_with_tail`].
+#[must_use]
+pub fn tail() -> &'static Tail {
+    &TAIL
+}
 
 /// Starts logging for `service`. `RUST_LOG` chooses what is logged (default `info`). A panic is
 /// logged like everything else. A second call changes nothing.
 pub fn init(service: &'static str) {
+    start(service, io::stdout);
+}
+
+/// Starts logging as [`init`] does, and keeps the newest lines for [`tail`].
+pub fn init_with_tail(service: &'static str) {
+    start(service, io::stdout.and(tail));
+}
+
+fn start<W>(service: &'static str, output: W)
+where
+    W: for<'line> MakeWriter<'line> + Send + Sync + 'static,
+{
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| {
         EnvFilter::new("info,hyper=error,aws_config=error,aws_smithy_runtime=error")
     });
     let started = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_writer(output)
         .event_format(JsonLines { service })
         .try_init();
     if started.is_ok() {
@@ -159,7 +187,6 @@ pub fn chain(error: &(dyn std::error::Error + 'static)) -> String {
 mod tests {
     #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-    use std::io;
     use std::sync::{Arc, Mutex};
 
     use super::*;

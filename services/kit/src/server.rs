@@ -7,6 +7,7 @@ mod stall;
 
 use std::future::Future;
 use std::io;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +23,7 @@ use crate::body::{Body, Incoming};
 use crate::health::Health;
 use crate::metrics::{Gauge, Registry};
 use crate::threads::Threads;
+use crate::token::Token;
 use answer::Answering;
 use pulse::{Open, Pulse};
 use refusal::Refusing;
@@ -78,6 +80,10 @@ pub enum Access {
     Failures,
 }
 
+/// The address a request came from, among its extensions if [`Server::tell_peers`] asks for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Peer(pub IpAddr);
+
 /// How a server ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Drained {
@@ -96,6 +102,8 @@ pub struct Server {
     metrics: Registry,
     limits: Limits,
     access: Access,
+    tells_peers: bool,
+    metrics_token: Option<Token>,
 }
 
 impl Server {
@@ -107,6 +115,8 @@ impl Server {
             metrics,
             limits: Limits::default(),
             access: Access::All,
+            tells_peers: false,
+            metrics_token: None,
         }
     }
 
@@ -121,6 +131,20 @@ impl Server {
     #[must_use]
     pub fn access(mut self, access: Access) -> Self {
         self.access = access;
+        self
+    }
+
+    /// Tells the handler who asks: requests carry their [`Peer`].
+    #[must_use]
+    pub fn tell_peers(mut self) -> Self {
+        self.tells_peers = true;
+        self
+    }
+
+    /// Answers `/metrics` to those who know the token only.
+    #[must_use]
+    pub fn metrics_for(mut self, token: Token) -> Self {
+        self.metrics_token = Some(token);
         self
     }
 
@@ -141,9 +165,13 @@ impl Server {
             metrics,
             limits,
             access,
+            tells_peers,
+            metrics_token,
         } = self;
+        let answering = Answering::new(handler, health.clone(), &metrics, access);
         let connections = Connections {
-            answering: Arc::new(Answering::new(handler, health.clone(), &metrics, access)),
+            answering: Arc::new(answering.metrics_for(metrics_token)),
+            tells_peers,
             http: builder(&limits),
             limits,
             all: Arc::default(),
@@ -222,6 +250,7 @@ async fn accept(
 
 struct Connections<H> {
     answering: Arc<Answering<H>>,
+    tells_peers: bool,
     http: http1::Builder,
     limits: Limits,
     all: Arc<Open>,
@@ -238,6 +267,7 @@ where
     F: Future<Output = Response<Body>> + Send + 'static,
 {
     fn start(&self, stream: TcpStream, slot: OwnedSemaphorePermit) {
+        let peer = self.tells_peers.then(|| stream.peer_addr().ok()).flatten();
         let given = stream
             .set_nodelay(true)
             .and_then(|()| self.threads.give(stream));
@@ -256,7 +286,10 @@ where
         let pulse = Pulse::new();
         let place = self.all.enter(pulse.clone());
         let (answering, requests) = (self.answering.clone(), pulse.clone());
-        let service = hyper::service::service_fn(move |request| {
+        let service = hyper::service::service_fn(move |mut request: Request<_>| {
+            if let Some(peer) = peer {
+                request.extensions_mut().insert(Peer(peer.ip()));
+            }
             answering.clone().answer(request, requests.begin())
         });
         let io = TokioIo::new(self.limited(stream, &pulse));

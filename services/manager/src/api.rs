@@ -1,6 +1,6 @@
 //! The contract's endpoints that belong to the manager.
 
-use catalog::{By, Mode};
+use catalog::{By, Mode, PoolRow};
 use http::{Method, Request, Response, StatusCode};
 use http_body::Body as _;
 use kit::body::{Body, Incoming};
@@ -10,8 +10,9 @@ use crate::bucket::Bucket;
 use crate::caches;
 use crate::keeper::ChangeError;
 use crate::manager::Manager;
-use crate::photos::{self, DeleteError};
+use crate::photos::{self, DeleteError, Deleted};
 use crate::reconcile::chain;
+use crate::status::choices;
 use crate::wish::{Refused, Wish, megabytes, policy_name};
 
 const STARTING: &str = "the manager is not ready yet; try again in a moment";
@@ -35,6 +36,9 @@ pub enum WishError {
     /// The size has changed since the page was made.
     #[error("the pool was changed to {0} nodes in the meantime; nothing was changed by this")]
     Raced(u32),
+    /// The configuration has changed since the page was made.
+    #[error("the configuration was changed in the meantime; nothing was changed by this")]
+    Outdated,
     /// Stored, but not every node knows yet.
     #[error("stored; {0}, it is told as soon as it answers")]
     NotEverywhere(#[from] caches::CachesError),
@@ -73,13 +77,18 @@ fn success(fields: &str) -> Response<Body> {
 }
 
 async fn delete_all<B: Bucket>(manager: &Manager<B>) -> Response<Body> {
-    match photos::delete_all(&manager.keeper, &manager.nodes, &manager.bucket).await {
-        Ok(()) => success(""),
+    match delete_photos(manager).await {
+        Ok(_) => success(""),
         Err(error) => {
             tracing::warn!(error = chain(&error), "deleting all photos");
             reply::failure(StatusCode::SERVICE_UNAVAILABLE, &deletion_failure(&error))
         }
     }
+}
+
+async fn delete_photos<B: Bucket>(manager: &Manager<B>) -> Result<Deleted, DeleteError> {
+    let (keeper, nodes) = (&manager.keeper, &manager.nodes);
+    photos::delete_all(keeper, nodes, &manager.bucket, |_| ()).await
 }
 
 /// A failed deletion in words for the person who asked for it.
@@ -101,7 +110,7 @@ async fn configure_cache<B: Bucket>(
         return reply::failure(StatusCode::BAD_REQUEST, message);
     }
     let granted = match Wish::from_query(query) {
-        Ok(wish) => grant(manager, By::Api, &wish, None).await,
+        Ok(wish) => grant(manager, By::Api, &wish, &Expected::Anything).await,
         Err(refused) => Err(refused.into()),
     };
     if let Err(error) = granted {
@@ -120,8 +129,34 @@ async fn configure_cache<B: Bucket>(
     ))
 }
 
-/// Stores somebody's wish and tells the nodes what concerns them. With `from` it is only granted if that is
-/// the size still.
+/// What somebody has seen of the pool who wishes: if it is another by now, nothing is granted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// Nothing of it matters.
+    Anything,
+    /// How many nodes were wished for.
+    Size(u32),
+    /// All that can be chosen, as [`told_choices`].
+    Choices(String),
+}
+
+impl Expected {
+    fn check(&self, pool: &PoolRow) -> Result<(), WishError> {
+        match self {
+            Self::Size(size) if *size != pool.wanted => Err(WishError::Raced(pool.wanted)),
+            Self::Choices(seen) if *seen != told_choices(pool) => Err(WishError::Outdated),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What can be chosen of a pool, as a text that tells one choice from another.
+#[must_use]
+pub fn told_choices(pool: &PoolRow) -> String {
+    serde_json::to_string(&choices(pool)).unwrap_or_default()
+}
+
+/// Stores somebody's wish and tells the nodes what concerns them, if the pool is as expected.
 ///
 /// # Errors
 /// When the wish is refused or not stored, or not every node could be told.
@@ -129,20 +164,18 @@ pub async fn grant<B: Bucket>(
     manager: &Manager<B>,
     by: By,
     wish: &Wish,
-    from: Option<u32>,
+    expected: &Expected,
 ) -> Result<(), WishError> {
     manager
         .keeper
         .change_for(by, |state| {
-            if from.is_some_and(|from| from != state.pool.wanted) {
-                return Err(WishError::Raced(state.pool.wanted));
-            }
+            expected.check(&state.pool)?;
             if state.pool.mode == Mode::Auto && wish.is_resize_by_hand() {
                 return Err(WishError::Auto);
             }
             let mut next = state.clone();
             next.pool = wish.grant(&state.pool)?;
-            Ok(next)
+            Ok::<_, WishError>(next)
         })
         .await?;
     if wish.concerns_nodes() {
@@ -156,7 +189,7 @@ pub async fn grant<B: Bucket>(
 pub fn wish_status(error: &WishError) -> StatusCode {
     match error {
         WishError::Refused(_) => StatusCode::BAD_REQUEST,
-        WishError::Auto | WishError::Raced(_) => StatusCode::CONFLICT,
+        WishError::Auto | WishError::Raced(_) | WishError::Outdated => StatusCode::CONFLICT,
         WishError::Change(error) => change_status(error),
         WishError::NotEverywhere(_) => StatusCode::SERVICE_UNAVAILABLE,
     }

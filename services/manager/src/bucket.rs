@@ -32,10 +32,19 @@ impl BucketError {
     }
 }
 
+/// An object as listed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Object {
+    /// Its key.
+    pub key: String,
+    /// Its size.
+    pub bytes: u64,
+}
+
 /// Objects by key. Tests bring their own.
 pub trait Bucket: Clone + Send + Sync + 'static {
-    /// All keys that begin with `prefix`.
-    fn list(&self, prefix: &str) -> impl Future<Output = Result<Vec<String>, BucketError>> + Send;
+    /// All objects whose keys begin with `prefix`.
+    fn list(&self, prefix: &str) -> impl Future<Output = Result<Vec<Object>, BucketError>> + Send;
     /// Removes objects; ones that are not there are no error.
     fn delete(&self, keys: &[String]) -> impl Future<Output = Result<(), BucketError>> + Send;
     /// The bytes of an object; `None` when there is none.
@@ -67,7 +76,7 @@ impl S3 {
 }
 
 impl Bucket for S3 {
-    async fn list(&self, prefix: &str) -> Result<Vec<String>, BucketError> {
+    async fn list(&self, prefix: &str) -> Result<Vec<Object>, BucketError> {
         let mut pages = self
             .client
             .list_objects_v2()
@@ -75,16 +84,17 @@ impl Bucket for S3 {
             .prefix(prefix)
             .into_paginator()
             .send();
-        let mut keys = Vec::new();
+        let mut objects = Vec::new();
         while let Some(page) = pages.next().await {
             let page = page.map_err(|error| failed("list", &error))?;
-            keys.extend(
-                page.contents()
-                    .iter()
-                    .filter_map(|o| o.key().map(str::to_owned)),
-            );
+            objects.extend(page.contents().iter().filter_map(|listed| {
+                Some(Object {
+                    key: listed.key()?.to_owned(),
+                    bytes: listed.size().unwrap_or_default().unsigned_abs(),
+                })
+            }));
         }
-        Ok(keys)
+        Ok(objects)
     }
 
     async fn delete(&self, keys: &[String]) -> Result<(), BucketError> {

@@ -10,7 +10,9 @@ pub mod api;
 pub mod blueprint;
 pub mod bucket;
 pub mod caches;
+pub mod charts;
 pub mod cloud;
+pub mod deletion;
 pub mod error;
 pub mod heart;
 pub mod history;
@@ -18,6 +20,7 @@ pub mod internal;
 pub mod keeper;
 pub mod launcher;
 pub mod manager;
+pub mod metrics;
 pub mod nodes;
 pub mod pages;
 pub mod photos;
@@ -43,11 +46,13 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::bucket::{Bucket, S3};
+use crate::charts::readings::Readings;
 use crate::cloud::{Cloud, Ec2};
 use crate::error::Error;
 use crate::keeper::Keeper;
 use crate::launcher::Launcher;
 use crate::manager::Manager;
+use crate::metrics::{CloudWatch, Metrics};
 use crate::nodes::Nodes;
 use crate::settings::Settings;
 
@@ -63,7 +68,8 @@ pub async fn start(settings: Settings, shutdown: CancellationToken) -> Result<Dr
     let sdk = kit::aws::sdk_config(&settings.region).await;
     let cloud = Ec2::new(&sdk, &settings);
     let bucket = S3::new(&sdk, &settings.bucket);
-    run(settings, listener, cloud, bucket, shutdown).await
+    let metrics = Arc::new(CloudWatch::new(&sdk, &settings.namespace));
+    run(settings, listener, cloud, bucket, metrics, shutdown).await
 }
 
 /// Runs on `listener` until `shutdown`.
@@ -75,6 +81,7 @@ pub async fn run<C: Cloud, B: Bucket>(
     listener: TcpListener,
     cloud: C,
     bucket: B,
+    metrics: Arc<dyn Metrics>,
     shutdown: CancellationToken,
 ) -> Result<Drained, Error> {
     let password = settings.secrets.database_password.expose();
@@ -85,7 +92,9 @@ pub async fn run<C: Cloud, B: Bucket>(
     let registry = figures(&keeper);
     let launcher = Launcher::new(keeper.clone(), cloud, settings.pool.port);
     let key = settings.pool.blueprint.clone();
-    let manager = Arc::new(Manager::new(settings, keeper, nodes, bucket)?);
+    let token = settings.secrets.internal_token.clone();
+    let readings = Readings::new(metrics);
+    let manager = Arc::new(Manager::new(settings, keeper, nodes, bucket, readings)?);
     let mut work = JoinSet::new();
     work.spawn(blueprint::watch(
         manager.keeper.clone(),
@@ -103,6 +112,8 @@ pub async fn run<C: Cloud, B: Bucket>(
     let stopping = shutdown.clone();
     let answering = manager.clone();
     let drained = Server::new(health, registry)
+        .tell_peers()
+        .metrics_for(token)
         .serve(
             listener,
             move |request| answer(answering.clone(), stopping.clone(), request),

@@ -2,6 +2,8 @@
 
 use kit::door::Door;
 
+use crate::charts::readings::Readings;
+use crate::deletion::Deletion;
 use crate::error::Error;
 use crate::keeper::Keeper;
 use crate::nodes::Nodes;
@@ -22,6 +24,10 @@ pub struct Manager<B> {
     pub door: Door,
     /// The pages with their sessions.
     pub pages: Pages,
+    /// The charts' figures.
+    pub readings: Readings,
+    /// The deletion that somebody asked for on a page.
+    pub deletion: Deletion,
 }
 
 impl<B> Manager<B> {
@@ -29,7 +35,13 @@ impl<B> Manager<B> {
     ///
     /// # Errors
     /// When a page template is wrong, or the API is to be closed and there is no token to open it.
-    pub fn new(settings: Settings, keeper: Keeper, nodes: Nodes, bucket: B) -> Result<Self, Error> {
+    pub fn new(
+        settings: Settings,
+        keeper: Keeper,
+        nodes: Nodes,
+        bucket: B,
+        readings: Readings,
+    ) -> Result<Self, Error> {
         let pages = Pages::new(&settings)?;
         let door = Door::new(settings.api, settings.secrets.api_token.as_ref())?;
         Ok(Self {
@@ -39,6 +51,8 @@ impl<B> Manager<B> {
             bucket,
             door,
             pages,
+            readings,
+            deletion: Deletion::default(),
         })
     }
 }

@@ -108,6 +108,17 @@ impl Nodes {
         Ok(serde_json::from_slice(answer.body())?)
     }
 
+    /// The newest lines of a node's log, oldest first, a JSON object each.
+    ///
+    /// # Errors
+    /// When it does not tell them.
+    pub async fn log(&self, address: &str) -> Result<String, NodeError> {
+        let answer = self
+            .call(Method::GET, address, "/log", Bytes::new())
+            .await?;
+        Ok(String::from_utf8_lossy(answer.body()).into_owned())
+    }
+
     async fn put(
         &self,
         address: &str,

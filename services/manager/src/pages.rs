@@ -1,18 +1,31 @@
-//! The manager's pages. They work without JavaScript; with it, the nodes are shown as they change.
+//! The manager's pages. They work without JavaScript; with it, what changes is shown as it changes.
+//!
+//! Nothing but the login page and the files it loads is answered to somebody who has not logged in:
+//! [`answer`] asks for that before it looks at the path.
 
-mod actions;
+mod assets;
+mod charts;
+mod configuration;
+mod data;
 mod form;
+mod glance;
+mod history;
+mod log;
 mod login;
+mod nodes;
 mod overview;
+mod partitions;
+mod told;
+mod tries;
+mod visit;
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use handlebars::Handlebars;
 use http::header::HOST;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
-use kit::assets::{Asset, STYLE};
 use kit::body::{Body, Incoming};
 use kit::reply;
 use kit::session::{Key, SessionId, Sessions};
@@ -23,20 +36,30 @@ use crate::bucket::Bucket;
 use crate::error::Error;
 use crate::manager::Manager;
 use crate::settings::Settings;
-use login::Tries;
+use form::Form;
+use tries::Tries;
+use visit::Visit;
 
-static SCRIPT: Asset = Asset::new(
-    "text/javascript; charset=utf-8",
-    include_bytes!("pages/assets/manager.js"),
-);
-static ICON: Asset = Asset::new("image/svg+xml", include_bytes!("pages/assets/icon.svg"));
-
-const TEMPLATES: [(&str, &str); 5] = [
+const TEMPLATES: [(&str, &str); 16] = [
+    ("charts", include_str!("pages/templates/charts.hbs")),
+    (
+        "configuration",
+        include_str!("pages/templates/configuration.hbs"),
+    ),
+    ("data", include_str!("pages/templates/data.hbs")),
+    ("deletion", include_str!("pages/templates/deletion.hbs")),
+    ("figures", include_str!("pages/templates/figures.hbs")),
+    ("history", include_str!("pages/templates/history.hbs")),
     ("layout", include_str!("pages/templates/layout.hbs")),
+    ("lines", include_str!("pages/templates/lines.hbs")),
+    ("log", include_str!("pages/templates/log.hbs")),
     ("login", include_str!("pages/templates/login.hbs")),
+    ("nodes", include_str!("pages/templates/nodes.hbs")),
+    ("number", include_str!("pages/templates/number.hbs")),
     ("overview", include_str!("pages/templates/overview.hbs")),
     ("pool", include_str!("pages/templates/pool.hbs")),
     ("problem", include_str!("pages/templates/problem.hbs")),
+    ("review", include_str!("pages/templates/review.hbs")),
 ];
 
 const SESSION_LIFETIME: Duration = kit::session::MANAGER_LIFETIME;
@@ -109,13 +132,7 @@ impl Pages {
         status: StatusCode,
         message: &str,
     ) -> Response<Body> {
-        let page = json!({
-            "title": kit::words::trouble(status),
-            "code": status.as_u16(),
-            "message": message,
-            "retry": status.is_server_error(),
-        });
-        self.page(status, "problem", headers, page)
+        self.page(status, "problem", headers, problem(status, message))
     }
 
     /// Renders a whole page; `content` is an object, completed by what every page shows.
@@ -128,8 +145,10 @@ impl Pages {
     ) -> Response<Body> {
         content["deployment"] = self.deployment.clone().into();
         content["photos_page"] = self.front_end_address(headers).into();
-        if content.get("csrf").is_none() {
-            content["csrf"] = Value::Null;
+        for optional in ["csrf", "notice", "section", "scripts"] {
+            if content.get(optional).is_none() {
+                content[optional] = Value::Null;
+            }
         }
         self.render(status, name, &content)
     }
@@ -174,47 +193,94 @@ impl Pages {
     }
 }
 
+/// What a page shows that says what went wrong.
+fn problem(status: StatusCode, message: &str) -> Value {
+    json!({
+        "title": kit::words::trouble(status),
+        "code": status.as_u16(),
+        "message": message,
+        "retry": status.is_server_error(),
+    })
+}
+
 /// Answers a path that is neither below `/api` nor `/internal`.
-pub async fn answer<B: Bucket>(manager: &Manager<B>, request: Request<Incoming>) -> Response<Body> {
-    let path = request.uri().path().to_owned();
-    let problem = |status, message| manager.pages.problem(request.headers(), status, message);
-    let is_read = [Method::GET, Method::HEAD].contains(request.method());
-    match (is_read, path.as_str()) {
-        (true, "/") => overview::page(manager, request.headers()).await,
-        (true, "/pool") => overview::fragment(manager, request.headers()).await,
-        (true, "/login") => login::page(manager, request.headers()).await,
-        (true, "/assets/style.css") => STYLE.respond(request.headers()),
-        (true, "/assets/manager.js") => SCRIPT.respond(request.headers()),
-        (true, "/assets/icon.svg" | "/favicon.ico") => ICON.respond(request.headers()),
-        (false, _) if request.method() == Method::POST => post(manager, request).await,
-        (true, "/size" | "/configuration" | "/clear" | "/delete" | "/logout") => {
-            reply::redirect("/")
-        }
-        (true, _) => {
-            let message = "There is no page at this address.";
-            problem(StatusCode::NOT_FOUND, message)
-        }
-        (false, _) => {
-            let message =
-                "This address can be looked at, and forms can be sent to it; nothing else.";
-            problem(StatusCode::METHOD_NOT_ALLOWED, message)
-        }
+pub async fn answer<B: Bucket>(
+    manager: &Arc<Manager<B>>,
+    request: Request<Incoming>,
+) -> Response<Body> {
+    let (head, body) = request.into_parts();
+    let (path, headers) = (head.uri.path(), &head.headers);
+    let is_read = [Method::GET, Method::HEAD].contains(&head.method);
+    if !is_read && head.method != Method::POST {
+        let message = "This address can be looked at, and forms can be sent to it; nothing else.";
+        let status = StatusCode::METHOD_NOT_ALLOWED;
+        return manager.pages.problem(headers, status, message);
+    }
+    match (is_read, path) {
+        (true, "/login") => return login::page(manager, headers).await,
+        (false, "/login") => return login::log_in(manager, &head, body).await,
+        _ => {}
+    }
+    if is_read && let Some(asset) = assets::find(path) {
+        return asset.respond(headers);
+    }
+    let visit = match login::signed_in(manager, headers).await {
+        Ok(session) => Visit {
+            manager,
+            headers,
+            query: head.uri.query().unwrap_or_default(),
+            session,
+        },
+        Err(answer) => return stranger(path, answer),
+    };
+    if is_read {
+        return show(&visit, path).await;
+    }
+    match login::read_form(&visit, body).await {
+        Ok(form) => act(&visit, path, &form).await,
+        Err(answer) => answer,
     }
 }
 
-async fn post<B: Bucket>(manager: &Manager<B>, request: Request<Incoming>) -> Response<Body> {
-    match request.uri().path() {
-        "/login" => login::log_in(manager, request).await,
-        "/logout" => login::log_out(manager, request).await,
-        "/size" => actions::size(manager, request).await,
-        "/configuration" => actions::configuration(manager, request).await,
-        "/clear" => actions::clear(manager, request).await,
-        "/delete" => actions::delete(manager, request).await,
-        _ => {
-            let message = "There is no form at this address.";
-            manager
-                .pages
-                .problem(request.headers(), StatusCode::NOT_FOUND, message)
-        }
+/// The answer to somebody who has not logged in: a script is not sent on to a page.
+fn stranger(path: &str, answer: Response<Body>) -> Response<Body> {
+    if path.starts_with("/live/") && answer.status() == StatusCode::SEE_OTHER {
+        return reply::error(StatusCode::UNAUTHORIZED, "log in first");
+    }
+    answer
+}
+
+/// A page, or below `/live` the part of one that changes by itself.
+async fn show<B: Bucket>(visit: &Visit<'_, B>, path: &str) -> Response<Body> {
+    match path {
+        "/" => overview::page(visit).await,
+        "/live/figures" => overview::figures(visit).await,
+        "/live/charts" => overview::charts(visit).await,
+        "/pool" => nodes::page(visit).await,
+        "/live/nodes" => nodes::part(visit).await,
+        "/log" => log::page(visit).await,
+        "/live/log" => log::part(visit).await,
+        "/configuration" => configuration::page(visit).await,
+        "/data" => data::page(visit).await,
+        "/live/deletion" => data::part(visit),
+        // Somebody reloads what a form has answered.
+        "/size" => reply::redirect("/pool"),
+        "/configuration/save" => reply::redirect("/configuration"),
+        "/clear" | "/delete" => reply::redirect("/data"),
+        "/logout" => reply::redirect("/"),
+        _ => visit.nothing("There is no page at this address."),
+    }
+}
+
+/// Does what a form asks for.
+async fn act<B: Bucket>(visit: &Visit<'_, B>, path: &str, form: &Form) -> Response<Body> {
+    match path {
+        "/logout" => login::log_out(visit).await,
+        "/size" => nodes::resize(visit, form).await,
+        "/configuration" => configuration::review(visit, form).await,
+        "/configuration/save" => configuration::save(visit, form).await,
+        "/clear" => data::clear(visit).await,
+        "/delete" => data::delete(visit, form).await,
+        _ => visit.nothing("There is no form at this address."),
     }
 }

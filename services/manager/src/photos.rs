@@ -9,11 +9,31 @@ use crate::nodes::Nodes;
 use crate::reconcile::chain;
 
 /// Where photos are in the bucket.
-const PREFIX: &str = "photos/";
+pub const PREFIX: &str = "photos/";
 /// An upload may take this long before its object counts as abandoned.
 const ORPHAN_AGE: Duration = Duration::from_secs(600);
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
 const SWEEP_BATCH: u32 = 500;
+/// Objects removed between two reports of progress: what one call removes.
+const BATCH: usize = 1000;
+
+/// How far a deletion has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Objects to be removed, once that is known.
+    pub objects: u64,
+    /// Objects removed already.
+    pub removed: u64,
+}
+
+/// What a deletion has deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deleted {
+    /// Photos in the database.
+    pub photos: u64,
+    /// Objects in the bucket, with those that no photo named.
+    pub objects: u64,
+}
 
 /// Why not everything was deleted.
 #[derive(Debug, thiserror::Error)]
@@ -41,21 +61,35 @@ pub async fn delete_all(
     keeper: &Keeper,
     nodes: &Nodes,
     bucket: &impl Bucket,
-) -> Result<(), DeleteError> {
+    tell: impl Fn(Progress),
+) -> Result<Deleted, DeleteError> {
     let catalog = keeper.catalog();
-    let objects = catalog.delete_all_photos().await?;
+    let forgotten = catalog.delete_all_photos().await?;
     caches::clear(keeper, nodes).await?;
-    bucket.delete(&objects).await?;
-    catalog.forget_orphans(&objects).await?;
-    let listed = bucket.list(PREFIX).await?;
-    let strays = catalog.unknown_objects(&listed).await?;
-    bucket.delete(&strays).await?;
+    let listed = bucket.list(PREFIX).await?.into_iter();
+    let listed: Vec<_> = listed.map(|object| object.key).collect();
+    // What was forgotten is among them: no photo names it any more.
+    let unknown = catalog.unknown_objects(&listed).await?;
+    let mut progress = Progress {
+        objects: unknown.len() as u64,
+        removed: 0,
+    };
+    for batch in unknown.chunks(BATCH) {
+        tell(progress);
+        bucket.delete(batch).await?;
+        progress.removed += batch.len() as u64;
+    }
+    catalog.forget_orphans(&forgotten.objects).await?;
+    let deleted = Deleted {
+        photos: forgotten.photos,
+        objects: progress.removed,
+    };
     tracing::info!(
-        objects = objects.len(),
-        strays = strays.len(),
+        photos = deleted.photos,
+        objects = deleted.objects,
         "deleted all photos"
     );
-    Ok(())
+    Ok(deleted)
 }
 
 /// Removes old orphans from the bucket, for ever.

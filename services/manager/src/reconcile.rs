@@ -101,6 +101,7 @@ async fn step(keeper: &Keeper) -> Result<(), ChangeError> {
         .await?;
     if let Some(before) = before {
         tell(&before, &after);
+        tell_hand_over(keeper, &before, &after);
     }
     Ok(())
 }
@@ -120,6 +121,35 @@ fn publish_if_due(keeper: &Keeper) {
             "published a table"
         );
         keeper.publish(table);
+    }
+}
+
+/// One log line when a hand-over begins, and one when it ends.
+fn tell_hand_over(keeper: &Keeper, before: &Arc<PoolState>, after: &Arc<PoolState>) {
+    let (was, is) = (&before.pool, &after.pool);
+    if was.coming == is.coming {
+        return;
+    }
+    if let Some(coming) = &was.coming {
+        let progress = pool::progress(before, &keeper.seen()).unwrap_or_default();
+        let took = jiff::Timestamp::now().duration_since(coming.since);
+        tracing::info!(
+            number = was.hand_over,
+            took_ms = took.as_millis(),
+            entries = progress.moved,
+            bytes = progress.moved_bytes,
+            left = progress.left,
+            was_given_up = is.taken != was.hand_over,
+            "a hand-over ended"
+        );
+    }
+    if let Some(coming) = &is.coming {
+        tracing::info!(
+            number = is.hand_over,
+            from = is.size,
+            to = coming.nodes.len(),
+            "a hand-over began"
+        );
     }
 }
 

@@ -17,6 +17,8 @@ pub struct Settings {
     pub deployment: String,
     /// AWS region.
     pub region: String,
+    /// CloudWatch namespace of the deployment.
+    pub namespace: String,
     /// The deployment's bucket.
     pub bucket: String,
     /// Where PostgreSQL is.

@@ -94,7 +94,8 @@ fn in_effect(keeper: &Keeper, state: &PoolState) -> Option<String> {
     (is_told && is_judged).then(|| version.hash.clone())
 }
 
-fn choices(pool: &PoolRow) -> Choices {
+/// What of a pool can be chosen.
+pub(crate) fn choices(pool: &PoolRow) -> Choices {
     Choices {
         capacity: pool.capacity,
         policy: pool.policy,

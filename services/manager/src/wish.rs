@@ -1,13 +1,37 @@
 //! What a client or a person may wish of the pool: checked as a whole before anything changes.
 
 use catalog::{Mode, Policy, PoolRow};
+use serde::Serialize;
 
 use crate::pool::SIZES;
 
-const MIB: u64 = 1024 * 1024;
-/// The largest cache that can be asked of a node, in MB: far more memory than a node has is a typing
-/// error, and would end in the kernel killing it.
-pub const LARGEST_CACHE: u64 = 65_536;
+/// Bytes of a MB.
+pub(crate) const MIB: u64 = 1024 * 1024;
+/// What a cache may hold, in MB: far more memory than a node has is a typing error, and would end in
+/// the kernel killing it.
+pub const CAPACITY: Limits = Limits {
+    from: Some(1.0),
+    to: Some(65_536.0),
+    is_whole: true,
+    ..Limits::NONE
+};
+/// What `expRatio` may be.
+pub const EXP_RATIO: Limits = Limits {
+    above: Some(1.0),
+    ..Limits::NONE
+};
+/// What `shrinkRatio` may be.
+pub const SHRINK_RATIO: Limits = Limits {
+    above: Some(0.0),
+    below: Some(1.0),
+    ..Limits::NONE
+};
+/// What `maxMiss` and `minMiss` may be.
+pub const MISS_RATE: Limits = Limits {
+    from: Some(0.0),
+    to: Some(1.0),
+    ..Limits::NONE
+};
 
 /// The parameters of `configure_cache`, by their names on the wire.
 const PARAMETERS: [&str; 8] = [
@@ -20,6 +44,57 @@ const PARAMETERS: [&str; 8] = [
     "maxMiss",
     "minMiss",
 ];
+
+/// What a number may be; `None` is no limit.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Limits {
+    /// It is more than this,
+    pub above: Option<f64>,
+    /// or not less than this;
+    pub from: Option<f64>,
+    /// it is less than this,
+    pub below: Option<f64>,
+    /// or not more than this.
+    pub to: Option<f64>,
+    /// It has no fraction.
+    pub is_whole: bool,
+}
+
+impl Limits {
+    const NONE: Self = Self {
+        above: None,
+        from: None,
+        below: None,
+        to: None,
+        is_whole: false,
+    };
+
+    /// Whether a number is within them.
+    #[must_use]
+    pub fn admit(&self, number: f64) -> bool {
+        number.is_finite()
+            && self.above.is_none_or(|limit| number > limit)
+            && self.from.is_none_or(|limit| number >= limit)
+            && self.below.is_none_or(|limit| number < limit)
+            && self.to.is_none_or(|limit| number <= limit)
+    }
+
+    /// What would be right, such as "a number from 0 to 1".
+    #[must_use]
+    pub fn told(&self) -> String {
+        let number = if self.is_whole {
+            "a whole number"
+        } else {
+            "a number"
+        };
+        match (self.above, self.below, self.from, self.to) {
+            (Some(above), Some(below), ..) => format!("{number} between {above} and {below}"),
+            (Some(above), None, ..) => format!("{number} above {above}"),
+            (.., Some(from), Some(to)) => format!("{number} from {from} to {to}"),
+            _ => number.to_owned(),
+        }
+    }
+}
 
 /// A wish that cannot be granted: what is wrong, and what would be right.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -94,12 +169,10 @@ impl Wish {
             "cacheSize" => self.capacity = Some(capacity(value)?),
             "policy" => self.policy = Some(policy(value)?),
             "expRatio" => {
-                let range = "a number above 1, such as 2";
-                self.exp_ratio = Some(number(parameter, value, range, |n| n > 1.0)?);
+                self.exp_ratio = Some(number(parameter, value, EXP_RATIO, ", such as 2")?);
             }
             "shrinkRatio" => {
-                let range = "a number between 0 and 1, such as 0.5";
-                self.shrink_ratio = Some(number(parameter, value, range, |n| n > 0.0 && n < 1.0)?);
+                self.shrink_ratio = Some(number(parameter, value, SHRINK_RATIO, ", such as 0.5")?);
             }
             "maxMiss" => self.max_miss = Some(rate(parameter, value)?),
             _ => self.min_miss = Some(rate(parameter, value)?),
@@ -193,10 +266,11 @@ fn nodes(value: &str) -> Result<u32, Refused> {
 
 fn capacity(value: &str) -> Result<u64, Refused> {
     match value.parse::<u64>() {
-        Ok(megabytes) if (1..=LARGEST_CACHE).contains(&megabytes) => Ok(megabytes * MIB),
+        Ok(megabytes) if CAPACITY.admit(megabytes as f64) => Ok(megabytes * MIB),
         _ => refuse(format!(
-            "cacheSize `{}` is not possible; it is a whole number of MB from 1 to {LARGEST_CACHE}",
-            shortened(value)
+            "cacheSize `{}` is not possible; it is {}, in MB",
+            shortened(value),
+            CAPACITY.told()
         )),
     }
 }
@@ -214,22 +288,16 @@ fn policy(value: &str) -> Result<Policy, Refused> {
 }
 
 fn rate(parameter: &str, value: &str) -> Result<f64, Refused> {
-    number(parameter, value, "a number from 0 to 1", |n| {
-        (0.0..=1.0).contains(&n)
-    })
+    number(parameter, value, MISS_RATE, "")
 }
 
-fn number(
-    parameter: &str,
-    value: &str,
-    range: &str,
-    is_right: impl Fn(f64) -> bool,
-) -> Result<f64, Refused> {
+fn number(parameter: &str, value: &str, limits: Limits, example: &str) -> Result<f64, Refused> {
     match value.parse::<f64>() {
-        Ok(number) if number.is_finite() && is_right(number) => Ok(number),
+        Ok(number) if limits.admit(number) => Ok(number),
         _ => refuse(format!(
-            "{parameter} `{}` is not possible; it is {range}",
-            shortened(value)
+            "{parameter} `{}` is not possible; it is {}{example}",
+            shortened(value),
+            limits.told()
         )),
     }
 }
@@ -306,9 +374,9 @@ mod tests {
             ("numNodes=2.5", "1 to 8"),
             ("numNodes=-1", "1 to 8"),
             ("numNodes=99999999999999999999", "1 to 8"),
-            ("cacheSize=0", "whole number of MB"),
-            ("cacheSize=1.5", "whole number of MB"),
-            ("cacheSize=18446744073709551615", "whole number of MB"),
+            ("cacheSize=0", "a whole number from 1 to 65536, in MB"),
+            ("cacheSize=1.5", "a whole number"),
+            ("cacheSize=18446744073709551615", "a whole number"),
             ("policy=FIFO", "LRU"),
             ("policy=FIFO", "SIEVE"),
             ("mode=on", "manual or auto"),

@@ -31,12 +31,13 @@ fn the_pool_is_resized_under_load_and_no_request_fails_and_no_read_is_stale() {
 }
 
 fn options(laptop: &Laptop) -> Options {
-    let outputs = laptop.outputs();
-    let address =
-        |service: &str| -> Address { outputs[service].as_str().unwrap().parse().unwrap() };
+    let front_end: Address = laptop.outputs()["front-end"]
+        .as_str()
+        .unwrap()
+        .parse()
+        .unwrap();
     Options {
-        front_end: address("front-end"),
-        manager: address("manager"),
+        front_end,
         workload: Workload {
             keys: 200,
             prefix: "walk-".to_owned(),

@@ -212,6 +212,9 @@ pub(crate) struct RawSettings {
     /// What a full cache drops; `lru` when left out.
     #[serde(default)]
     pub(crate) policy: Field<Policy>,
+    /// Whether nodes hand their entries over when the pool's table changes; `true` when left out.
+    #[serde(default)]
+    pub(crate) hand_over: Field<bool>,
 }
 
 /// Who decides the pool's size, and by which numbers.

@@ -115,6 +115,7 @@ impl PublishedPool<'_> {
             });
             let means = match choice.name {
                 "capacity" | "policy" => format!("{TOLD}{instead}"),
+                "hand-over" => "counts from the next resize on".to_owned(),
                 _ => format!("counts from the next decision on{instead}"),
             };
             change(choice.name, shown(said), shown(&choice.says), means)
@@ -168,7 +169,7 @@ struct Choice {
     says: Value,
 }
 
-fn choices(pool: &Pool) -> [Choice; 7] {
+fn choices(pool: &Pool) -> [Choice; 8] {
     let choice = |name, in_status, says| Choice {
         name,
         in_status,
@@ -178,6 +179,7 @@ fn choices(pool: &Pool) -> [Choice; 7] {
     [
         choice("capacity", "capacity", json!(pool.capacity)),
         choice("policy", "policy", json!(pool.policy.as_str())),
+        choice("hand-over", "hand-over", json!(pool.hand_over)),
         choice("mode", "mode", json!(scaling.mode())),
         choice("grow-above", "max-miss", json!(scaling.grow_above)),
         choice("shrink-below", "min-miss", json!(scaling.shrink_below)),

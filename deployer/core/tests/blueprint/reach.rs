@@ -105,7 +105,10 @@ fn an_api_is_open_or_takes_a_token_where_there_is_one() {
     let words = ["tokn", "closed", "true", "{ token: secret }"];
     let told_of = |word: &str| told(&[("api: open ", &format!("api: {word} "))]);
     insta::assert_snapshot!(words.map(told_of).join("\n"));
-    let services = ("services: [front-end, manager, scaler]", "services: [cache-node]");
+    let services = (
+        "services: [front-end, manager, scaler]",
+        "services: [cache-node]",
+    );
     let told = told(&[services]);
     assert!(
         told.contains("no service of this instance has an API"),

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use http::request::Parts;
 use http::{Method, Request, Response, StatusCode, Uri};
 
 use super::Access;
@@ -17,12 +18,14 @@ use crate::health::Health;
 use crate::metrics::{Counter, Histogram, Registry};
 use crate::reply;
 use crate::request_id::{self, RequestId};
+use crate::token::Token;
 
 pub(super) struct Answering<H> {
     handler: H,
     health: Health,
     registry: Registry,
     access: Access,
+    metrics_token: Option<Token>,
     figures: Figures,
 }
 
@@ -84,8 +87,15 @@ where
             health,
             registry: registry.clone(),
             access,
+            metrics_token: None,
             figures,
         }
+    }
+
+    /// With a token that `/metrics` needs.
+    pub(super) fn metrics_for(mut self, token: Option<Token>) -> Self {
+        self.metrics_token = token;
+        self
     }
 
     /// Answers a request. What the handler can do at once is done before this returns, and what is
@@ -125,11 +135,9 @@ where
     fn begin(self: &Arc<Self>, request: Request<hyper::body::Incoming>) -> Begun<F> {
         let path = request.uri().path();
         if is_probe(path) {
-            let (method, path) = (request.method().clone(), path.to_owned());
+            let head = request.into_parts().0;
             let answering = self.clone();
-            return Begun::Ours(Box::pin(
-                async move { answering.probed(&method, &path).await },
-            ));
+            return Begun::Ours(Box::pin(async move { answering.probed(&head).await }));
         }
         let waits_for_continue = body::waits_for_continue(request.headers());
         let request = request.map(|body| Incoming::new(body, waits_for_continue));
@@ -144,13 +152,20 @@ where
     }
 
     /// The answer to a path of which [`is_probe`] is true.
-    async fn probed(&self, method: &Method, path: &str) -> Response<Body> {
-        if ![Method::GET, Method::HEAD].contains(method) {
+    async fn probed(&self, head: &Parts) -> Response<Body> {
+        let path = head.uri.path();
+        if ![Method::GET, Method::HEAD].contains(&head.method) {
             return reply::method_not_allowed(path, "GET, HEAD");
         }
+        let token = self.metrics_token.as_ref();
+        let is_closed = token.is_some_and(|token| !token.accepts(&head.headers));
         match path {
             "/healthz" => Health::alive(),
             "/readyz" => self.health.readiness().await,
+            _ if is_closed => reply::error(
+                StatusCode::UNAUTHORIZED,
+                "this needs the deployment's internal token",
+            ),
             _ => {
                 let text = body::full(self.registry.render());
                 reply::with_type(

@@ -14,7 +14,8 @@ use kit::client::{Client, ClientError};
 use kit::health::{Check, Health};
 use kit::metrics::Registry;
 use kit::reply;
-use kit::server::{Drained, Limits, Server};
+use kit::server::{Drained, Limits, Peer, Server};
+use kit::token::Token;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
@@ -39,7 +40,9 @@ async fn start(limits: Limits) -> Running {
     let (release, entered) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let (waits, enters) = (release.clone(), entered.clone());
     let handler = move |request| handle(request, waits.clone(), enters.clone());
-    let server = Server::new(health, Registry::new()).limits(limits);
+    let server = Server::new(health, Registry::new())
+        .limits(limits)
+        .tell_peers();
     let server = tokio::spawn(server.serve(listener, handler, shutdown.clone()));
     Running {
         address,
@@ -76,6 +79,10 @@ async fn handle(
         "/id" => {
             let id = kit::request_id::current().unwrap();
             reply::json(StatusCode::OK, id.as_str())
+        }
+        "/peer" => {
+            let Peer(address) = request.extensions().get().copied().unwrap();
+            reply::json(StatusCode::OK, &address)
         }
         path => reply::failure_at(path, StatusCode::NOT_FOUND, "no such path"),
     }
@@ -172,6 +179,37 @@ async fn readiness_follows_the_checks_and_probes_take_get_only() {
             .status(),
         405
     );
+}
+
+#[tokio::test]
+async fn a_handler_is_told_who_asks() {
+    let running = start(Limits::default()).await;
+    assert_eq!(
+        running.get("/peer").await.body().as_ref(),
+        br#""127.0.0.1""#
+    );
+}
+
+#[tokio::test]
+async fn figures_can_be_for_those_with_the_token_only() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let token = Token::new("0123456789abcdef").unwrap();
+    let server = Server::new(Health::new(), Registry::new()).metrics_for(token.clone());
+    let handler = |_| async { reply::empty(StatusCode::NOT_FOUND) };
+    tokio::spawn(server.serve(listener, handler, CancellationToken::new()));
+    let status = async |path: &str, token: Option<&Token>| {
+        let mut request = Request::get(format!("http://{address}{path}"));
+        if let Some(token) = token {
+            request = request.header(kit::token::HEADER, token.header_value());
+        }
+        let request = request.body(body::empty()).unwrap();
+        let answer = Client::new().send(request, Duration::from_secs(10)).await;
+        answer.unwrap().status()
+    };
+    assert_eq!(status("/metrics", None).await, 401);
+    assert_eq!(status("/healthz", None).await, 200);
+    assert_eq!(status("/metrics", Some(&token)).await, 200);
 }
 
 #[tokio::test]

@@ -31,6 +31,11 @@ impl Form {
         self.0.get(name).map_or("", |value| value.trim())
     }
 
+    /// A field's text, if it was sent.
+    pub(super) fn given(&self, name: &str) -> Option<String> {
+        self.0.get(name).map(|value| value.trim().to_owned())
+    }
+
     /// A field's text as it was sent.
     pub(super) fn exact(&self, name: &str) -> &str {
         self.0.get(name).map_or("", String::as_str)

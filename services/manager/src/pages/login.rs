@@ -1,12 +1,13 @@
 //! Logging in and out.
 
-use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::{Duration, Instant};
 
 use http::header::{HeaderValue, SET_COOKIE};
-use http::{HeaderMap, Request, Response, StatusCode};
+use http::request::Parts;
+use http::{HeaderMap, Response, StatusCode};
 use kit::body::{Body, Incoming};
+use kit::server::Peer;
 use kit::session::SessionId;
 use kit::words::sentence;
 use kit::{csrf, reply};
@@ -14,42 +15,13 @@ use serde_json::json;
 use subtle::ConstantTimeEq;
 
 use super::form::Form;
+use super::visit::Visit;
 use super::{Notice, SESSION_LIFETIME};
 use crate::manager::Manager;
 use crate::reconcile::chain;
 
-/// So many wrong passwords in so much time, by anybody: then everybody waits.
-const TRIES: usize = 5;
-const WINDOW: Duration = Duration::from_secs(60);
-
 const DATABASE: &str =
     "The database cannot be reached at the moment, and sessions are kept there. Try again soon.";
-
-/// Wrong passwords of the last minute.
-#[derive(Default)]
-pub(super) struct Tries(Mutex<VecDeque<Instant>>);
-
-impl Tries {
-    /// How long nobody may try, if so.
-    fn wait(&self, now: Instant) -> Option<Duration> {
-        let mut tries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        while tries
-            .front()
-            .is_some_and(|at| now.duration_since(*at) >= WINDOW)
-        {
-            tries.pop_front();
-        }
-        if tries.len() < TRIES {
-            return None;
-        }
-        tries.front().map(|at| WINDOW - now.duration_since(*at))
-    }
-
-    fn wrong(&self, now: Instant) {
-        let mut tries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        tries.push_back(now);
-    }
-}
 
 /// The session of somebody who has logged in.
 ///
@@ -122,32 +94,36 @@ fn form<B>(
 }
 
 /// Answers the login form.
-pub(super) async fn log_in<B>(manager: &Manager<B>, request: Request<Incoming>) -> Response<Body> {
-    let (head, body) = request.into_parts();
-    let headers = head.headers;
+pub(super) async fn log_in<B>(
+    manager: &Manager<B>,
+    head: &Parts,
+    body: Incoming,
+) -> Response<Body> {
+    let headers = &head.headers;
     let fields = match Form::read(body).await {
         Ok(fields) => fields,
         Err((status, message)) => {
-            return manager.pages.problem(&headers, status, &sentence(&message));
+            return manager.pages.problem(headers, status, &sentence(&message));
         }
     };
     let pages = &manager.pages;
-    let visitor = pages.sessions.read(&headers);
+    let visitor = pages.sessions.read(headers);
     if !visitor.is_some_and(|visitor| fields.is_ours(&pages.key, &visitor)) {
         let problem = "The form was too old, or the browser keeps no cookies. Try once more.";
-        return form(manager, &headers, StatusCode::FORBIDDEN, Some(problem));
+        return form(manager, headers, StatusCode::FORBIDDEN, Some(problem));
     }
     let now = Instant::now();
-    if let Some(wait) = pages.tries.wait(now) {
-        return wait_first(manager, &headers, wait);
+    let from = address(head);
+    if let Some(wait) = pages.tries.wait(from, now) {
+        return wait_first(manager, headers, wait);
     }
     let right = manager.settings.secrets.manager_password.expose();
     let given = fields.exact("password");
     if !bool::from(given.as_bytes().ct_eq(right.as_bytes())) {
-        pages.tries.wrong(now);
-        tracing::warn!("a wrong password for the manager's pages");
+        pages.tries.wrong(from, now);
+        tracing::warn!(%from, "a wrong password for the manager's pages");
         let problem = "That is not the password.";
-        return form(manager, &headers, StatusCode::UNAUTHORIZED, Some(problem));
+        return form(manager, headers, StatusCode::UNAUTHORIZED, Some(problem));
     }
     let begun = pages.sessions.begin();
     let opened = manager
@@ -156,8 +132,14 @@ pub(super) async fn log_in<B>(manager: &Manager<B>, request: Request<Incoming>) 
         .open_session(begun.id.as_str(), SESSION_LIFETIME);
     match opened.await {
         Ok(()) => redirect_with_cookie("/", begun.cookie),
-        Err(error) => database(manager, &headers, &error),
+        Err(error) => database(manager, headers, &error),
     }
+}
+
+/// Where a request came from. Those of which it is not known share an address.
+fn address(head: &Parts) -> IpAddr {
+    let peer = head.extensions.get::<Peer>();
+    peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |Peer(address)| *address)
 }
 
 fn wait_first<B>(manager: &Manager<B>, headers: &HeaderMap, wait: Duration) -> Response<Body> {
@@ -172,19 +154,12 @@ fn wait_first<B>(manager: &Manager<B>, headers: &HeaderMap, wait: Duration) -> R
 }
 
 /// Ends the session.
-pub(super) async fn log_out<B>(manager: &Manager<B>, request: Request<Incoming>) -> Response<Body> {
-    let sent = match checked(manager, request).await {
-        Ok(sent) => sent,
-        Err(answer) => return answer,
-    };
-    match manager
-        .keeper
-        .catalog()
-        .close_session(sent.session.as_str())
-        .await
-    {
+pub(super) async fn log_out<B>(visit: &Visit<'_, B>) -> Response<Body> {
+    let manager = visit.manager;
+    let catalog = manager.keeper.catalog();
+    match catalog.close_session(visit.session.as_str()).await {
         Ok(()) => redirect_with_cookie("/login", manager.pages.sessions.end()),
-        Err(error) => database(manager, &sent.headers, &error),
+        Err(error) => database(manager, visit.headers, &error),
     }
 }
 
@@ -194,63 +169,28 @@ fn redirect_with_cookie(location: &str, cookie: HeaderValue) -> Response<Body> {
     response
 }
 
-/// A form of ours, sent by somebody who has logged in.
-pub(super) struct Sent {
-    pub(super) headers: HeaderMap,
-    pub(super) session: SessionId,
-    pub(super) form: Form,
-}
-
 /// Reads a form of ours.
 ///
 /// # Errors
-/// The answer for everybody else.
-pub(super) async fn checked<B>(
-    manager: &Manager<B>,
-    request: Request<Incoming>,
-) -> Result<Sent, Response<Body>> {
-    let (head, body) = request.into_parts();
-    let headers = head.headers;
-    let session = signed_in(manager, &headers).await?;
-    let pages = &manager.pages;
+/// The answer to any other.
+pub(super) async fn read_form<B>(
+    visit: &Visit<'_, B>,
+    body: Incoming,
+) -> Result<Form, Response<Body>> {
+    let pages = &visit.manager.pages;
     let form = Form::read(body)
         .await
-        .map_err(|(status, message)| pages.problem(&headers, status, &sentence(&message)))?;
-    if form.is_ours(&pages.key, &session) {
-        return Ok(Sent {
-            headers,
-            session,
-            form,
-        });
+        .map_err(|(status, message)| pages.problem(visit.headers, status, &sentence(&message)))?;
+    if form.is_ours(&pages.key, &visit.session) {
+        return Ok(form);
     }
     pages.say_next(
-        &session,
+        &visit.session,
         Notice::bad("The form was too old; nothing was changed. Do it again here."),
     );
     Err(pages.problem(
-        &headers,
+        visit.headers,
         StatusCode::FORBIDDEN,
         "This form was not made by this page for you, or is too old. Nothing was changed.",
     ))
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-    use super::*;
-
-    #[test]
-    fn after_five_wrong_passwords_in_a_minute_everybody_waits() {
-        let tries = Tries::default();
-        let start = Instant::now();
-        for second in 0..5 {
-            let now = start + Duration::from_secs(second);
-            assert_eq!(tries.wait(now), None);
-            tries.wrong(now);
-        }
-        let now = start + Duration::from_secs(10);
-        assert_eq!(tries.wait(now), Some(Duration::from_secs(50)));
-        assert_eq!(tries.wait(start + WINDOW), None);
-    }
 }

@@ -5,10 +5,16 @@
 
 mod api;
 mod browser;
+mod cloudwatch;
+mod configuration;
+mod data;
 mod edits;
 mod faults;
 mod laws;
+mod login;
+mod metrics;
 mod pages;
+mod person;
 mod pool;
 mod requests;
 mod scaling;

@@ -1,83 +1,11 @@
-//! The pages as a browser without JavaScript uses them.
+//! The pages of the pool and the overview, as a browser without JavaScript uses them.
 
-use bytes::Bytes;
-use http::header::{COOKIE, LOCATION, SET_COOKIE};
-use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
+use http::header::LOCATION;
+use http::{Method, StatusCode};
 
-use crate::world::{DEPLOYMENT, MANAGER_PASSWORD, World, until};
-
-/// A browser: it keeps the cookie and sends the tokens of the forms it was shown.
-struct Browser<'a> {
-    world: &'a World,
-    cookie: Option<HeaderValue>,
-    token: String,
-}
-
-impl<'a> Browser<'a> {
-    fn new(world: &'a World) -> Self {
-        Self {
-            world,
-            cookie: None,
-            token: String::new(),
-        }
-    }
-
-    async fn logged_in(world: &'a World) -> Self {
-        let mut browser = Self::new(world);
-        browser.get("/login").await;
-        let answer = browser.log_in(MANAGER_PASSWORD).await;
-        assert_eq!(answer.status(), StatusCode::SEE_OTHER);
-        assert_eq!(answer.headers()[LOCATION], "/");
-        browser.get("/").await;
-        browser
-    }
-
-    fn headers(&self) -> HeaderMap {
-        let cookie = self.cookie.iter().map(|cookie| (COOKIE, cookie.clone()));
-        cookie.collect()
-    }
-
-    fn remember(&mut self, answer: &Response<Bytes>) {
-        if let Some(cookie) = answer.headers().get(SET_COOKIE) {
-            let pair = cookie.to_str().unwrap().split(';').next().unwrap();
-            self.cookie = Some(pair.parse().unwrap());
-        }
-        let body = text(answer);
-        if let Some((_, rest)) = body.split_once(r#"name="csrf-token" value=""#) {
-            rest.split('"').next().unwrap().clone_into(&mut self.token);
-        }
-    }
-
-    async fn get(&mut self, path: &str) -> Response<Bytes> {
-        let answer = self
-            .world
-            .call(Method::GET, path, &self.headers(), "")
-            .await;
-        self.remember(&answer);
-        answer
-    }
-
-    async fn send(&mut self, path: &str, fields: &[(&str, &str)]) -> Response<Bytes> {
-        let form = form_urlencoded::Serializer::new(String::new())
-            .append_pair("csrf-token", &self.token)
-            .extend_pairs(fields)
-            .finish();
-        let answer = self
-            .world
-            .call(Method::POST, path, &self.headers(), &form)
-            .await;
-        self.remember(&answer);
-        answer
-    }
-
-    async fn log_in(&mut self, password: &str) -> Response<Bytes> {
-        self.send("/login", &[("password", password)]).await
-    }
-}
-
-fn text(answer: &Response<Bytes>) -> String {
-    String::from_utf8(answer.body().to_vec()).unwrap()
-}
+use crate::metrics::half_an_hour;
+use crate::person::{Person, text};
+use crate::world::{World, until};
 
 async fn wanted(world: &World) -> String {
     world.post("/api/getNumNodes").await.1
@@ -87,9 +15,9 @@ async fn wanted(world: &World) -> String {
 async fn the_pool_says_which_of_its_nodes_is_being_replaced_and_why() {
     let world = World::start().await;
     world.serving(1).await;
-    let browser = Browser::logged_in(&world).await;
+    let person = Person::logged_in(&world).await;
     world.edit(|blueprint| blueprint["image"] = "ami-2".into());
-    let headers = browser.headers();
+    let headers = person.headers();
     for told in ["Replacing node 1 of 1: new image", "The node serves"] {
         until(told, async || {
             let page = world.call(Method::GET, "/", &headers, "").await;
@@ -100,225 +28,217 @@ async fn the_pool_says_which_of_its_nodes_is_being_replaced_and_why() {
 }
 
 #[tokio::test]
-async fn nothing_but_the_login_page_is_shown_without_a_login() {
-    let world = World::start().await;
-    let mut browser = Browser::new(&world);
-    let answer = browser.get("/").await;
-    assert_eq!(answer.status(), StatusCode::SEE_OTHER);
-    assert_eq!(answer.headers()[LOCATION], "/login");
-    assert_eq!(
-        browser.get("/pool").await.status(),
-        StatusCode::UNAUTHORIZED
-    );
-    let login = browser.get("/login").await;
-    assert_eq!(login.status(), StatusCode::OK);
-    assert!(!text(&login).contains("Log out"));
-    for path in ["/size", "/configuration", "/clear", "/delete", "/logout"] {
-        let answer = browser.send(path, &[("to", "2")]).await;
-        assert_eq!(answer.headers()[LOCATION], "/login", "{path}");
-    }
-    assert_eq!(
-        browser.get("/nothing").await.status(),
-        StatusCode::NOT_FOUND
-    );
-    for path in [
-        "/assets/style.css",
-        "/assets/manager.js",
-        "/assets/icon.svg",
-    ] {
-        assert_eq!(browser.get(path).await.status(), StatusCode::OK, "{path}");
-    }
-}
-
-#[tokio::test]
 async fn pages_allow_no_inline_script_and_have_none() {
     let world = World::start().await;
     world.serving(1).await;
-    let mut browser = Browser::logged_in(&world).await;
-    let page = browser.get("/").await;
-    let policy = page.headers()["content-security-policy"].to_str().unwrap();
-    assert!(!policy.contains("unsafe"), "{policy}");
-    let page = text(&page);
-    assert!(!page.contains("<script>") && !page.contains(" onclick=") && !page.contains(" style="));
-}
-
-#[tokio::test]
-async fn the_overview_shows_nodes_and_can_be_left() {
-    let world = World::start().await;
-    let table = world.serving(1).await;
-    let mut browser = Browser::logged_in(&world).await;
-    let page = text(&browser.get("/").await);
-    let member = table.nodes[0].clone().unwrap();
-    assert!(page.contains(&member.instance) && page.contains(&member.address));
-    assert!(page.contains("The node serves"), "{page}");
-    let fragment = text(&browser.get("/pool").await);
-    assert!(fragment.contains(&member.instance) && !fragment.contains("<html"));
-    let left = browser.send("/logout", &[]).await;
-    assert_eq!(left.headers()[LOCATION], "/login");
-    assert_eq!(browser.get("/").await.headers()[LOCATION], "/login");
-}
-
-#[tokio::test]
-async fn a_cookie_taken_along_is_worth_nothing_after_the_logout() {
-    let world = World::start().await;
-    world.serving(1).await;
-    let mut browser = Browser::logged_in(&world).await;
-    let taken = browser.cookie.clone();
-    browser.send("/logout", &[]).await;
-    browser.cookie = taken;
-    assert_eq!(browser.get("/").await.status(), StatusCode::SEE_OTHER);
-}
-
-#[tokio::test]
-async fn a_session_outlives_the_manager() {
-    let mut world = World::start().await;
-    world.serving(1).await;
-    let cookie = Browser::logged_in(&world).await.cookie;
-    world.kill_manager().await;
-    world.start_manager();
-    world.serving(1).await;
-    let mut browser = Browser::new(&world);
-    browser.cookie = cookie;
-    assert_eq!(browser.get("/").await.status(), StatusCode::OK);
-}
-
-#[tokio::test]
-async fn five_wrong_passwords_make_even_the_right_one_wait() {
-    let world = World::start().await;
-    world.serving(1).await;
-    let mut browser = Browser::new(&world);
-    browser.get("/login").await;
-    for _ in 0..5 {
-        let answer = browser.log_in("wrong").await;
-        assert_eq!(answer.status(), StatusCode::UNAUTHORIZED);
-        assert!(text(&answer).contains("not the password"));
+    let mut person = Person::logged_in(&world).await;
+    for path in ["/", "/pool", "/configuration", "/data"] {
+        let page = person.get(path).await;
+        let policy = page.headers()["content-security-policy"].to_str().unwrap();
+        assert!(!policy.contains("unsafe"), "{policy}");
+        let page = text(&page);
+        for inline in ["<script>", " onclick=", " style=", "<style", "http-equiv"] {
+            assert!(!page.contains(inline), "{path}: {inline}");
+        }
+        for loaded in page.split("src=\"").skip(1) {
+            assert!(loaded.starts_with("/assets/"), "{path}: {loaded:.40}");
+        }
     }
-    let answer = browser.log_in(MANAGER_PASSWORD).await;
-    assert_eq!(answer.status(), StatusCode::TOO_MANY_REQUESTS);
-    assert!(answer.headers().contains_key("retry-after"));
-    assert!(text(&answer).contains("Too many wrong passwords"));
+}
+
+#[tokio::test]
+async fn every_page_marks_where_one_is_and_leads_to_the_others() {
+    let world = World::start().await;
+    world.serving(1).await;
+    let mut person = Person::logged_in(&world).await;
+    for path in ["/", "/pool", "/configuration", "/data"] {
+        let page = text(&person.get(path).await);
+        assert!(
+            page.contains(&format!(r#"href="{path}" aria-current="page""#)),
+            "{path}"
+        );
+        assert_eq!(page.matches("aria-current").count(), 1, "{path}");
+    }
+    for path in [
+        "/size",
+        "/configuration/save",
+        "/clear",
+        "/delete",
+        "/logout",
+    ] {
+        let answer = person.get(path).await;
+        assert_eq!(answer.status(), StatusCode::SEE_OTHER, "{path}");
+    }
+    let nothing = person.get("/nothing").await;
+    assert_eq!(nothing.status(), StatusCode::NOT_FOUND);
+    assert!(text(&nothing).contains("Log out"));
+}
+
+#[tokio::test]
+async fn the_pools_page_shows_nodes_and_who_owns_what() {
+    let world = World::start().await;
+    world.serving(1).await;
+    world.post("/api/configure_cache?numNodes=3").await;
+    let table = world.serving(3).await;
+    let mut person = Person::logged_in(&world).await;
+    let page = text(&person.get("/pool").await);
+    for member in table.nodes.iter().flatten() {
+        assert!(page.contains(&member.instance) && page.contains(&member.address));
+    }
+    assert!(page.contains("All 3 nodes serve"), "{page}");
+    assert!(page.contains("us-east-1a"), "{page}");
+    assert_eq!(page.matches(r#"<li class="place-1""#).count(), 6);
+    assert_eq!(page.matches(r#"<li class="place-3""#).count(), 5);
+    assert!(page.contains("6 of 16") && page.contains("5 of 16"));
+    let part = text(&person.get("/live/nodes").await);
+    assert!(part.contains("All 3 nodes serve") && !part.contains("<html"));
 }
 
 #[tokio::test]
 async fn growing_and_shrinking_go_by_one_and_from_what_was_shown() {
     let world = World::start().await;
     world.serving(1).await;
-    let mut browser = Browser::logged_in(&world).await;
-    let answer = browser.send("/size", &[("from", "1"), ("to", "2")]).await;
-    assert_eq!(answer.status(), StatusCode::SEE_OTHER);
-    let page = text(&browser.get("/").await);
+    let mut person = Person::logged_in(&world).await;
+    let answer = person.send("/size", &[("from", "1"), ("to", "2")]).await;
+    assert_eq!(answer.headers()[LOCATION], "/pool");
+    let page = text(&person.get("/pool").await);
     assert!(page.contains("The pool goes to 2 nodes"), "{page}");
-    assert!(!text(&browser.get("/").await).contains("goes to"));
-    let raced = browser.send("/size", &[("from", "1"), ("to", "2")]).await;
+    assert!(!text(&person.get("/pool").await).contains("goes to"));
+    let raced = person.send("/size", &[("from", "1"), ("to", "2")]).await;
     assert_eq!(raced.status(), StatusCode::CONFLICT);
     assert!(text(&raced).contains("changed to 2 nodes in the meantime"));
-    let answer = browser.send("/size", &[("from", "2"), ("to", "1")]).await;
+    let answer = person.send("/size", &[("from", "2"), ("to", "1")]).await;
     assert_eq!(answer.status(), StatusCode::SEE_OTHER);
-    let outside = browser.send("/size", &[("from", "1"), ("to", "0")]).await;
+    let outside = person.send("/size", &[("from", "1"), ("to", "0")]).await;
     assert_eq!(outside.status(), StatusCode::BAD_REQUEST);
     assert_eq!(wanted(&world).await, r#"{"success":"true","numNodes":1}"#);
 }
 
 #[tokio::test]
-async fn capacity_and_policy_are_set_and_mistakes_are_said_at_the_field() {
+async fn while_the_scaler_sets_the_size_the_buttons_are_off_and_it_is_said_why() {
+    let world = World::start().await;
+    world.serving(1).await;
+    let mut person = Person::logged_in(&world).await;
+    world.post("/api/configure_cache?mode=auto").await;
+    let page = text(&person.get("/pool").await);
+    let grow = page.split(r#"id="grow""#).nth(1).unwrap();
+    assert!(grow.split('>').next().unwrap().contains("disabled"));
+    assert!(
+        page.contains(r#"<p class="hint" id="automatic">"#),
+        "{page}"
+    );
+}
+
+#[tokio::test]
+async fn a_nodes_log_is_shown_and_another_nodes_is_not_there() {
     let world = World::start().await;
     let table = world.serving(1).await;
-    let mut browser = Browser::logged_in(&world).await;
-    let fields = [("cacheSize", "3"), ("policy", "RR")];
-    let answer = browser.send("/configuration", &fields).await;
-    assert_eq!(answer.status(), StatusCode::SEE_OTHER);
-    let address = table.nodes[0].clone().unwrap().address;
-    assert_eq!(world.statistics(&address).await.capacity, 3 << 20);
-    assert!(text(&browser.get("/").await).contains(r#"<option value="RR" selected>"#));
-    let fields = [("cacheSize", "<b>"), ("policy", "SIEVE")];
-    let answer = browser.send("/configuration", &fields).await;
-    assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
-    let page = text(&answer);
-    assert!(page.contains("&lt;b&gt;") && !page.contains("<b>"));
-    assert!(page.contains(r#"aria-describedby="capacity-problem""#));
-    assert!(page.contains(r#"<option value="SIEVE" selected>"#));
-}
-
-#[tokio::test]
-async fn clearing_empties_the_caches() {
-    let world = World::start().await;
-    world.serving(1).await;
-    let mut browser = Browser::logged_in(&world).await;
-    let answer = browser.send("/clear", &[]).await;
-    assert_eq!(answer.status(), StatusCode::SEE_OTHER);
-    assert!(text(&browser.get("/").await).contains("All caches are empty"));
-}
-
-#[tokio::test]
-async fn deleting_needs_the_deployments_name() {
-    let world = World::start().await;
-    world.serving(1).await;
-    world.bucket.insert("photos/1");
-    let mut browser = Browser::logged_in(&world).await;
-    let answer = browser.send("/delete", &[("name", "yes")]).await;
-    assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
-    assert!(text(&answer).contains("Nothing was deleted"));
-    assert!(world.bucket.keys().contains(&"photos/1".to_owned()));
-    let answer = browser.send("/delete", &[("name", DEPLOYMENT)]).await;
-    assert_eq!(answer.status(), StatusCode::SEE_OTHER);
-    assert!(!world.bucket.keys().contains(&"photos/1".to_owned()));
-}
-
-#[tokio::test]
-async fn a_form_without_its_token_or_from_another_site_changes_nothing() {
-    let world = World::start().await;
-    world.serving(1).await;
-    let mut browser = Browser::logged_in(&world).await;
-    let right = browser.token.clone();
-    browser.token = "00".repeat(32);
-    let answer = browser.send("/size", &[("from", "1"), ("to", "2")]).await;
-    assert_eq!(answer.status(), StatusCode::FORBIDDEN);
-    let body = format!("csrf-token={right}&from=1&to=2");
-    for (name, value) in [
-        ("origin", "http://evil.example"),
-        ("origin", "null"),
-        ("sec-fetch-site", "cross-site"),
-    ] {
-        let mut headers = browser.headers();
-        headers.insert(name, value.parse().unwrap());
-        let answer = world.call(Method::POST, "/size", &headers, &body).await;
-        assert_eq!(answer.status(), StatusCode::FORBIDDEN, "{name}: {value}");
+    let instance = table.nodes[0].clone().unwrap().instance;
+    kit::logging::tail().push(
+        r#"{"at":"2026-03-04T05:06:07Z","level":"warn","message":"<told> by a test","ms":7}"#,
+    );
+    let mut person = Person::logged_in(&world).await;
+    let page = text(&person.get(&format!("/log?node={instance}")).await);
+    assert!(page.contains("&lt;told&gt; by a test"), "{page}");
+    assert!(page.contains("2026-03-04 05:06:07 UTC"), "{page}");
+    let part = text(&person.get(&format!("/live/log?node={instance}")).await);
+    assert!(part.contains("by a test") && !part.contains("<html"));
+    for odd in ["/log", "/log?node=i-0", "/log?node=%00%ff", "/log?node="] {
+        assert_eq!(
+            person.get(odd).await.status(),
+            StatusCode::NOT_FOUND,
+            "{odd}"
+        );
     }
-    let mut visitor = Browser::new(&world);
-    let answer = visitor.log_in(MANAGER_PASSWORD).await;
-    assert_eq!(answer.status(), StatusCode::FORBIDDEN);
-    assert_eq!(wanted(&world).await, r#"{"success":"true","numNodes":1}"#);
-    let answer = world
-        .call(Method::POST, "/size", &browser.headers(), &body)
-        .await;
-    assert_eq!(answer.status(), StatusCode::SEE_OTHER);
 }
 
 #[tokio::test]
-async fn a_form_that_is_no_form_or_huge_is_refused() {
+async fn the_charts_are_tables_with_gaps_thresholds_and_resizes() {
     let world = World::start().await;
     world.serving(1).await;
-    let browser = Browser::logged_in(&world).await;
-    let huge = "x".repeat(100_000);
-    let answer = world
-        .call(Method::POST, "/size", &browser.headers(), &huge)
-        .await;
-    assert_eq!(answer.status(), StatusCode::PAYLOAD_TOO_LARGE);
-    let answer = world
-        .call(Method::POST, "/size", &browser.headers(), "\u{0}%%%&&&=")
-        .await;
-    assert_eq!(answer.status(), StatusCode::FORBIDDEN);
+    world.metrics.publish(half_an_hour);
+    let mut person = Person::logged_in(&world).await;
+    let page = text(&person.get("/").await);
+    assert_eq!(page.matches("<figure").count(), 6);
+    for title in [
+        "Nodes",
+        "Miss rate",
+        "Hit rate",
+        "Cached entries",
+        "Cached bytes",
+        "Requests per minute",
+    ] {
+        assert!(page.contains(&format!("<h3>{title}</h3>")), "{title}");
+    }
+    assert_eq!(page.matches("<tr data-second").count(), 6 * 30);
+    // Three minutes are missing in each chart; the wish is known in all of them.
+    assert_eq!(page.matches(r#"<td class="num">–</td>"#).count(), 6 * 3);
+    assert!(page.contains("grow above 60 %") && page.contains("shrink below 20 %"));
+    assert!(!page.contains("i-00000001"), "no node was asked for");
+    let each = text(&person.get("/?nodes=each").await);
+    assert!(
+        each.contains(r#"data-place="1" title="i-00000001">Node 1<"#),
+        "{each}"
+    );
 }
 
 #[tokio::test]
-async fn the_page_follows_a_resize() {
+async fn resizes_are_marked_in_the_charts_and_told_in_the_table_of_nodes() {
+    let world = World::start_resized(&[(40, 8, 1), (20, 1, 2), (8, 2, 1)]).await;
+    world.serving(1).await;
+    world.metrics.publish(half_an_hour);
+    let mut person = Person::logged_in(&world).await;
+    let page = text(&person.get("/").await);
+    assert_eq!(page.matches(r#"<data class="mark""#).count(), 6 * 2);
+    assert_eq!(page.matches("<td>1 → 2 </td>").count(), 1, "{page}");
+    assert!(!page.contains("8 → 1"), "that was before");
+    let wished: Vec<_> = page.split(r#"data-value="2.0">2</td><td>"#).collect();
+    assert!(wished.len() > 10, "twelve minutes of two nodes");
+}
+
+#[tokio::test]
+async fn who_looks_at_the_charts_shares_one_reading_a_minute() {
     let world = World::start().await;
     world.serving(1).await;
-    let mut browser = Browser::logged_in(&world).await;
-    browser.send("/size", &[("from", "1"), ("to", "2")]).await;
+    world.metrics.publish(half_an_hour);
+    let person = Person::logged_in(&world).await;
+    let headers = person.headers();
+    let before = world.metrics.reads();
+    let looks = (0..10).map(|_| world.call(Method::GET, "/live/charts", &headers, ""));
+    for answer in futures::future::join_all(looks).await {
+        assert_eq!(answer.status(), StatusCode::OK);
+    }
+    // A minute may have ended since somebody looked first.
+    assert!(before >= 1, "the overview was looked at");
+    assert!(world.metrics.reads() <= before + 1);
+}
+
+#[tokio::test]
+async fn a_cloudwatch_that_refuses_is_said_and_the_rest_is_shown() {
+    let world = World::start().await;
+    world.serving(1).await;
+    world.metrics.fail(true);
+    let mut person = Person::logged_in(&world).await;
+    let answer = person.get("/").await;
+    assert_eq!(answer.status(), StatusCode::OK);
+    let page = text(&answer);
+    assert!(
+        page.contains("Could not read the metrics: AccessDenied"),
+        "{page}"
+    );
+    assert!(page.contains("The node serves"));
+    assert!(page.contains("No figures in these 30 minutes."));
+}
+
+#[tokio::test]
+async fn the_pools_part_follows_a_resize() {
+    let world = World::start().await;
+    world.serving(1).await;
+    let mut person = Person::logged_in(&world).await;
+    person.send("/size", &[("from", "1"), ("to", "2")]).await;
     world.serving(2).await;
     until("both nodes on the page", async || {
-        text(&browser.get("/pool").await).contains("All 2 nodes serve")
+        text(&person.get("/live/nodes").await).contains("All 2 nodes serve")
     })
     .await;
 }
@@ -327,15 +247,15 @@ async fn the_page_follows_a_resize() {
 async fn in_mode_auto_a_click_on_the_size_is_refused_with_why() {
     let world = World::start().await;
     world.serving(1).await;
-    let mut browser = Browser::logged_in(&world).await;
+    let mut person = Person::logged_in(&world).await;
     let grow = [("from", "1"), ("to", "2")];
     world.post("/api/configure_cache?mode=auto").await;
-    let answer = browser.send("/size", &grow).await;
+    let answer = person.send("/size", &grow).await;
     assert_eq!(answer.status(), StatusCode::CONFLICT);
     assert!(text(&answer).contains("The mode is auto: the scaler decides"));
     assert_eq!(wanted(&world).await, r#"{"success":"true","numNodes":1}"#);
     world.post("/api/configure_cache?mode=manual").await;
-    let answer = browser.send("/size", &grow).await;
+    let answer = person.send("/size", &grow).await;
     assert_eq!(answer.status(), StatusCode::SEE_OTHER);
     let newest = &world.catalog.changes("cache", 1).await.unwrap()[0];
     assert_eq!(

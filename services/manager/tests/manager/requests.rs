@@ -57,7 +57,8 @@ async fn ec2_that_answers(status: u16, answer: &'static str) -> (Ec2, Arc<Mutex<
 
 fn settings() -> Settings {
     serde_json::from_value(json!({
-        "deployment": "elastic-cache", "region": "us-east-1", "bucket": "a-bucket",
+        "deployment": "elastic-cache", "region": "us-east-1",
+        "namespace": "Bivouac/elastic-cache-1a2b3c4d", "bucket": "a-bucket",
         "database": {"host": "127.0.0.1", "port": 5432, "name": "bivouac", "user": "bivouac", "ca": ""},
         "front-end": {"port": 5000}, "manager": {"port": 5001},
         "pool": {

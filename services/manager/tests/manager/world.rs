@@ -8,14 +8,18 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use catalog::test_support::{PASSWORD, database};
-use catalog::{Catalog, DatabaseSettings};
+use catalog::{
+    By, Catalog, Change, Commit, DatabaseSettings, Decision, Mode, NewPhoto, Notes, Outcome,
+    Policy, PoolRow, Save, ScalerState,
+};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
+use jiff::{SignedDuration, Timestamp};
 use kit::client::Client;
 use kit::door::Api;
 use kit::pool::{Statistics, Table};
 use kit::token::Token;
 use manager::blueprint::Make;
-use manager::bucket::{Bucket, BucketError};
+use manager::bucket::{Bucket, BucketError, Object};
 use manager::cloud::{Cloud, CloudError, Launched, Listed, Made, Order};
 use manager::nodes::Nodes;
 use manager::pool::InstanceState;
@@ -26,6 +30,8 @@ use tokio::runtime::Runtime;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
+
+use crate::metrics::FakeMetrics;
 
 pub(crate) const TOKEN: &str = "a-token-for-internal-use";
 pub(crate) const API_TOKEN: &str = "a-token-for-the-api";
@@ -39,6 +45,7 @@ pub(crate) struct World {
     pub(crate) catalog: Catalog,
     pub(crate) cloud: FakeCloud,
     pub(crate) bucket: FakeBucket,
+    pub(crate) metrics: FakeMetrics,
     pub(crate) client: Client,
     pub(crate) nodes: Nodes,
     address: SocketAddr,
@@ -70,6 +77,41 @@ impl World {
         world
     }
 
+    /// A deployment whose pool was resized so many minutes before the manager was started; the scaler
+    /// has grown it, and has held it since.
+    pub(crate) async fn start_resized(resizes: &[(i64, u32, u32)]) -> Self {
+        let (settings, _) = database().await;
+        let mut world = Self::prepare(&settings);
+        world.catalog.migrate().await.unwrap();
+        let state = world.catalog.pool_or_create(&pool_of_old()).await.unwrap();
+        let now = Timestamp::now();
+        let changes = resizes.iter().map(|(ago, from, to)| Change {
+            at: now - SignedDuration::from_mins(*ago),
+            by: By::Scaler,
+            what: "numNodes".to_owned(),
+            from: from.to_string(),
+            to: to.to_string(),
+        });
+        let mut notes = Notes {
+            changes: changes.collect(),
+            decision: Some(decision(Outcome::Grew, "grew 2 -> 4: 0.71 is above 0.6")),
+        };
+        let saved = world.catalog.save_pool(&state, &notes).await.unwrap();
+        let Save::Done { revision } = saved else {
+            panic!("somebody else writes")
+        };
+        let mut state = state;
+        state.pool.revision = revision;
+        notes.changes.clear();
+        notes.decision = Some(decision(
+            Outcome::Held,
+            "held: no lookups in the last minute",
+        ));
+        world.catalog.save_pool(&state, &notes).await.unwrap();
+        world.start_manager();
+        world
+    }
+
     /// Everything but the manager.
     pub(crate) fn prepare(database: &DatabaseSettings) -> Self {
         let network = own_network();
@@ -83,6 +125,7 @@ impl World {
             catalog: Catalog::connect(database, PASSWORD).unwrap(),
             cloud: FakeCloud::new(network, node_port),
             bucket,
+            metrics: FakeMetrics::default(),
             client: Client::new(),
             nodes: Nodes::new(settings.secrets.internal_token.clone()),
             address,
@@ -101,10 +144,11 @@ impl World {
             self.cloud.clone(),
             self.bucket.clone(),
         );
+        let metrics = Arc::new(self.metrics.clone());
         runtime.spawn(async move {
             let listener = tokio::net::TcpListener::from_std(listener).unwrap();
             let shutdown = CancellationToken::new();
-            let ended = manager::run(settings, listener, cloud, bucket, shutdown).await;
+            let ended = manager::run(settings, listener, cloud, bucket, metrics, shutdown).await;
             panic!("the manager ended: {ended:?}");
         });
         self.manager = Some(runtime);
@@ -214,6 +258,22 @@ impl World {
         .await;
     }
 
+    /// Uploads a photo of five bytes, as a front-end does.
+    pub(crate) async fn upload(&self, key: &str) {
+        let object = format!("photos/{key}");
+        self.catalog.begin_upload(&object).await.unwrap();
+        self.bucket.insert(&object);
+        let photo = NewPhoto {
+            key,
+            object: &object,
+            size: 5,
+            content_type: "image/png",
+            etag: None,
+        };
+        let commit = self.catalog.commit_upload(&photo).await.unwrap();
+        assert!(matches!(commit, Commit::Done { .. }));
+    }
+
     /// Waits until EC2 has so many instances that live.
     pub(crate) async fn instances(&self, count: usize) {
         until(&format!("{count} living instances"), async || {
@@ -242,6 +302,43 @@ pub(crate) async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
     while !is_so().await {
         assert!(Instant::now() < deadline, "it never came to {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// A tick of the scaler.
+fn decision(outcome: Outcome, reason: &str) -> Decision {
+    let has_grown = outcome == Outcome::Grew;
+    Decision {
+        at: Timestamp::now(),
+        state: ScalerState::Steady,
+        outcome,
+        reason: reason.to_owned(),
+        size: 2,
+        to: if has_grown { 4 } else { 2 },
+        rate: has_grown.then_some(0.71),
+        lookups: has_grown.then_some(1200),
+        minute: has_grown.then(Timestamp::now),
+    }
+}
+
+/// A pool of one node, as an earlier manager has left it.
+fn pool_of_old() -> PoolRow {
+    PoolRow {
+        name: "cache".to_owned(),
+        revision: 0,
+        epoch: 1,
+        size: 0,
+        wanted: 1,
+        min: 1,
+        max: 8,
+        capacity: 64 << 20,
+        policy: Policy::Lru,
+        mode: Mode::Manual,
+        exp_ratio: 2.0,
+        shrink_ratio: 0.5,
+        max_miss: 0.6,
+        min_miss: 0.2,
+        told: None,
     }
 }
 
@@ -536,6 +633,8 @@ pub(crate) struct FakeBucket(Arc<Mutex<Objects>>);
 struct Objects {
     objects: BTreeMap<String, Vec<u8>>,
     is_gone: bool,
+    /// Deletions wait while this is set.
+    is_slow: bool,
 }
 
 impl FakeBucket {
@@ -565,6 +664,11 @@ impl FakeBucket {
         self.0.lock().unwrap().is_gone = is_gone;
     }
 
+    /// Deletions wait from now on, or go on.
+    pub(crate) fn slow_down(&self, is_slow: bool) {
+        self.0.lock().unwrap().is_slow = is_slow;
+    }
+
     fn objects(&self, operation: &'static str) -> Result<MutexGuard<'_, Objects>, BucketError> {
         let objects = self.0.lock().unwrap();
         if objects.is_gone {
@@ -575,13 +679,23 @@ impl FakeBucket {
 }
 
 impl Bucket for FakeBucket {
-    async fn list(&self, prefix: &str) -> Result<Vec<String>, BucketError> {
+    async fn list(&self, prefix: &str) -> Result<Vec<Object>, BucketError> {
         let objects = self.objects("list")?;
-        let keys = objects.objects.keys().filter(|key| key.starts_with(prefix));
-        Ok(keys.cloned().collect())
+        let found = objects
+            .objects
+            .iter()
+            .filter(|(key, _)| key.starts_with(prefix));
+        let listed = found.map(|(key, content)| Object {
+            key: key.clone(),
+            bytes: content.len() as u64,
+        });
+        Ok(listed.collect())
     }
 
     async fn delete(&self, keys: &[String]) -> Result<(), BucketError> {
+        while self.objects("delete from")?.is_slow {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
         let mut objects = self.objects("delete from")?;
         objects.objects.retain(|key, _| !keys.contains(key));
         Ok(())

@@ -11,6 +11,13 @@ use super::whole::{Host, Services};
 /// The most nodes a pool has.
 const MOST_NODES: i64 = 8;
 
+/// The settings of a node's cache, as a pool takes them.
+struct CheckedSettings {
+    capacity: u64,
+    policy: Policy,
+    hand_over: bool,
+}
+
 impl Check<'_> {
     pub(super) fn check_pool(
         &mut self,
@@ -46,7 +53,7 @@ impl Check<'_> {
         let settings = self.need(at, "settings", raw.settings);
         let settings = settings.and_then(|s| self.check_settings(s, machine.as_ref()));
         let scaling = self.check_scaling(raw.scaling);
-        let (capacity, policy) = settings?;
+        let settings = settings?;
         Some(Pool {
             image: image?,
             machine: machine?.value,
@@ -54,8 +61,9 @@ impl Check<'_> {
             security_group: group?,
             service: service?,
             size: size?,
-            capacity,
-            policy,
+            capacity: settings.capacity,
+            policy: settings.policy,
+            hand_over: settings.hand_over,
             scaling: scaling?,
         })
     }
@@ -109,11 +117,15 @@ impl Check<'_> {
         &self,
         settings: At<RawSettings>,
         machine: Option<&At<String>>,
-    ) -> Option<(u64, Policy)> {
+    ) -> Option<CheckedSettings> {
         let At { value: raw, span } = settings;
         let policy = match raw.policy {
             Field::Missing => Some(Policy::Lru),
             field => field.set().map(|policy| policy.value),
+        };
+        let hand_over = match raw.hand_over {
+            Field::Missing => Some(true),
+            field => field.set().map(|hand_over| hand_over.value),
         };
         let capacity = self.need(span.head(), "capacity", raw.capacity)?;
         let bytes = capacity.value.0;
@@ -134,7 +146,11 @@ impl Check<'_> {
                 return None;
             }
         }
-        Some((bytes, policy?))
+        Some(CheckedSettings {
+            capacity: bytes,
+            policy: policy?,
+            hand_over: hand_over?,
+        })
     }
 
     fn check_scaling(&self, raw: Field<RawScaling>) -> Option<Scaling> {
