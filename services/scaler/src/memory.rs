@@ -69,7 +69,7 @@ struct Trial {
 /// What is remembered.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Memory {
-    /// When the last resize was asked for.
+    /// When the resize was asked for that disturbed the pool last, if one did.
     resized: Option<Timestamp>,
     /// When the pool was first seen at rest again, after it had not been.
     rested: Option<Timestamp>,
@@ -149,11 +149,15 @@ impl Memory {
     }
 
     fn begin_resize(&mut self, at: Timestamp) {
-        self.resized = Some(at);
         self.disturb();
+        self.resized = Some(at);
     }
 
     fn disturb(&mut self) {
+        if self.is_at_rest {
+            // Whatever it is now, it is not the last resize any more.
+            self.resized = None;
+        }
         self.is_at_rest = false;
         self.usual = None;
     }
@@ -187,7 +191,7 @@ impl Memory {
         }
     }
 
-    /// When the last resize was asked for that is not followed by another rest.
+    /// When the resize was asked for that disturbed the pool last; `None` if something else did.
     #[must_use]
     pub fn resized(&self) -> Option<Timestamp> {
         self.resized

@@ -198,6 +198,22 @@ fn a_pool_cools_until_a_minute_was_measured_at_rest() {
 }
 
 #[test]
+fn a_pool_that_was_disturbed_by_no_resize_does_not_speak_of_one() {
+    let mut situation = at_rest(4);
+    situation.decisions = vec![
+        grew(3600, 2, 4, 0.9),
+        in_state(State::Cooling, 3540, 4),
+        in_state(State::Resizing, 60, 4),
+    ];
+    let decision = decide(&situation, &window(0.9), now());
+    assert_eq!(decision.state, State::Cooling);
+    assert_eq!(
+        decision.reason,
+        "cooling: no whole minute since the pool came to rest"
+    );
+}
+
+#[test]
 fn a_minute_from_before_the_rest_does_not_stand_in() {
     let mut situation = at_rest(4);
     situation.decisions = vec![grew(300, 2, 4, 0.9), in_state(State::Cooling, 160, 4)];
