@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kit::pool::{Configuration, Place, Table};
+use kit::pool::{Clear, Configuration, Place, Progress, Table};
 use kit::request_id::RequestId;
 use kit::scaling::{Decision, Outcome};
 use kit::session::{Key, SessionId, Sessions};
@@ -25,6 +25,8 @@ pub fn head(bytes: &[u8]) {
     let _ = kit::origin::check(&request);
     order::<Configuration>(request.body());
     order::<Place>(request.body());
+    order::<Progress>(request.body());
+    order::<Clear>(request.body());
     order::<Table>(request.body());
     // A decision of the scaler may contradict itself; it is told from one that does not.
     if let Ok(decision) = serde_json::from_slice::<Decision>(request.body()) {

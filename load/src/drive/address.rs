@@ -36,13 +36,6 @@ impl FromStr for Address {
 }
 
 impl Address {
-    /// The same host, another port.
-    #[must_use]
-    pub fn with_port(&self, port: u16) -> Self {
-        let host = self.host.clone();
-        Self { host, port }
-    }
-
     /// `host:port`.
     #[must_use]
     pub fn authority(&self) -> String {
@@ -66,7 +59,6 @@ mod tests {
     fn an_address_is_a_host_and_a_port() {
         let address: Address = "http://127.77.0.16:5000/".parse().unwrap();
         assert_eq!(address.to_string(), "http://127.77.0.16:5000");
-        assert_eq!(address.with_port(5001).authority(), "127.77.0.16:5001");
         let named: Address = "http://ec2-3-4.amazonaws.com".parse().unwrap();
         assert_eq!(named.authority(), "ec2-3-4.amazonaws.com:80");
         for none in [

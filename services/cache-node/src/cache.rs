@@ -159,7 +159,7 @@ impl<R: Rng> Cache<R> {
     /// The keys of the partitions that `wanted` says yes to, the newest first.
     #[must_use]
     pub fn keys(&self, wanted: impl Fn(u8) -> bool) -> Vec<Arc<str>> {
-        self.from_newest()
+        self.newest_first()
             .into_iter()
             .map(|slot| &self.slots[slot])
             .filter(|slot| wanted(slot.partition))
@@ -170,7 +170,7 @@ impl<R: Rng> Cache<R> {
     /// Takes in what others had, the newest first: both orders go into each other evenly, as nobody
     /// knows which of two entries of different nodes was used later. What is here already stays.
     pub fn admit(&mut self, entries: Vec<(Arc<str>, Value)>) {
-        let own = self.from_newest();
+        let own = self.newest_first();
         let admitted: Vec<usize> = entries
             .into_iter()
             .filter_map(|(key, value)| {
@@ -189,7 +189,7 @@ impl<R: Rng> Cache<R> {
         self.evict_to(self.configuration.capacity);
     }
 
-    fn from_newest(&self) -> Vec<usize> {
+    fn newest_first(&self) -> Vec<usize> {
         let mut slots = Vec::with_capacity(self.slots.len());
         let mut next = self.newest;
         while let Some(slot) = self.slots.get(next) {

@@ -425,7 +425,7 @@ impl State {
         let Some(outgoing) = self.outgoing.as_mut().filter(|it| it.number() == number) else {
             return Next::Over;
         };
-        while let Some(key) = outgoing.next() {
+        while let Some(key) = outgoing.take_next() {
             let taker = outgoing.taker(placement::partition(&key)).cloned();
             if let (Some(to), Some(value)) = (taker, self.cache.peek(&key)) {
                 self.mark.sequence += 1;

@@ -425,7 +425,7 @@ impl World {
         if coming == self.table {
             return;
         }
-        if choice % 7 == 0 {
+        if choice.is_multiple_of(7) {
             // A node is lost: another table without a hand-over.
             self.change(coming, 0);
             return;
@@ -560,14 +560,10 @@ fn what_is_handed_over_is_there_in_the_next_table() {
     world.coming = Some(vec![0, 1, 2]);
     world.come_to_rest();
     assert_eq!(world.table, [0, 1, 2]);
-    for key in 0..KEYS.len() {
+    for (key, name) in KEYS.into_iter().enumerate() {
         let owner = World::owner(&world.table, key);
-        let found = world.nodes[owner].get(KEYS[key], world.epoch, world.now);
-        assert!(
-            matches!(found, Ok(Lookup::Hit(_))),
-            "{}: {found:?}",
-            KEYS[key]
-        );
+        let found = world.nodes[owner].get(name, world.epoch, world.now);
+        assert!(matches!(found, Ok(Lookup::Hit(_))), "{}: {found:?}", name);
     }
     let items: u64 = world
         .nodes

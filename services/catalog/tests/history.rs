@@ -28,6 +28,10 @@ async fn pool(catalog: &Catalog) -> PoolState {
         max_miss: 0.6,
         min_miss: 0.2,
         told: None,
+        hand_over: 0,
+        taken: 0,
+        coming: None,
+        hands_over: true,
     };
     catalog.pool_or_create(&first).await.unwrap()
 }

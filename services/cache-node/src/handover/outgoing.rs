@@ -104,7 +104,7 @@ impl Outgoing {
     }
 
     /// The next key to be sent; to be answered with [`Outgoing::sent`].
-    pub fn next(&mut self) -> Option<Arc<str>> {
+    pub fn take_next(&mut self) -> Option<Arc<str>> {
         let key = self.queue.pop_front()?;
         self.under_way += 1;
         Some(key)

@@ -425,14 +425,24 @@ fn a_heir_takes_no_more_than_its_capacity() {
     let now = Instant::now();
     let heir = heir(now);
     let mark = |sequence| Mark { life: 1, sequence };
-    assert_eq!(heir.receive(1, "a", value(600), mark(1)), Put::Kept);
-    assert_eq!(heir.receive(1, "b", value(600), mark(2)), Put::Full);
-    assert_eq!(heir.receive(1, "b", value(9), mark(1)), Put::Overtaken);
-    assert_eq!(
-        heir.receive(1, "a", value(900), mark(3)),
-        Put::Kept,
-        "instead"
-    );
+    let receive = |key: &str, size, sequence| {
+        let parcel = Parcel {
+            to: kit::pool::Member {
+                instance: "i-2".to_owned(),
+                address: "127.0.0.1:1".to_owned(),
+            },
+            number: 1,
+            key: key.into(),
+            value: value(size),
+            mark: mark(sequence),
+            heir_life: None,
+        };
+        receive(&heir, &parcel)
+    };
+    assert_eq!(receive("a", 600, 1), Put::Kept);
+    assert_eq!(receive("b", 600, 2), Put::Full);
+    assert_eq!(receive("b", 9, 1), Put::Overtaken);
+    assert_eq!(receive("a", 900, 3), Put::Kept, "instead");
 }
 
 #[test]

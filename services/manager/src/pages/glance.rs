@@ -87,3 +87,24 @@ fn moving(serving: u32, wanted: u32) -> String {
         format!("{serving} of {nodes} serve; more on their way")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hand_over_says_how_much_is_moved_of_how_much() {
+        let progress = Progress {
+            number: 3,
+            moved: 1200,
+            moved_bytes: 3 << 20,
+            left: 800,
+        };
+        let told = hand_over(progress);
+        assert_eq!((told.moved, told.all), (1200, 2000));
+        assert_eq!(
+            told.told,
+            "Handing over: 1,200 of 2,000 entries are with their new nodes, 3.0 MB."
+        );
+    }
+}

@@ -339,6 +339,10 @@ fn pool_of_old() -> PoolRow {
         max_miss: 0.6,
         min_miss: 0.2,
         told: None,
+        hand_over: 0,
+        taken: 0,
+        coming: None,
+        hands_over: true,
     }
 }
 

@@ -21,6 +21,10 @@ fn pool() -> PoolRow {
         max_miss: 0.6,
         min_miss: 0.2,
         told: None,
+        hand_over: 0,
+        taken: 0,
+        coming: None,
+        hands_over: true,
     }
 }
 
