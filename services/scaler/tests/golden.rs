@@ -71,6 +71,27 @@ fn the_picture_shows_rate_thresholds_and_size() {
 }
 
 #[test]
+fn the_pictures_in_the_documentation_are_what_is_drawn() {
+    let folder = tempfile::tempdir().unwrap();
+    let documentation = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/pictures");
+    for (name, options) in [
+        ("spike", &["--start", "2"][..]),
+        ("no-traffic", &["--start", "4"]),
+        ("outage", &["--start", "4"]),
+        ("slow-ramp", &["--exp-ratio", "1.5"]),
+        ("noise", &["--start", "2", "--exp-ratio", "1.5"]),
+        ("one-two-one-two", &[]),
+    ] {
+        let file = format!("{name}.svg");
+        let drawn = folder.path().join(&file);
+        let plot = ["--plot", drawn.to_str().unwrap()];
+        simulated(name, &[options, &plot].concat());
+        let same = std::fs::read(&drawn).unwrap() == std::fs::read(documentation.join(&file)).unwrap();
+        assert!(same, "draw docs/pictures/{file} anew: deploy simulate --plot");
+    }
+}
+
+#[test]
 fn a_picture_that_cannot_be_written_is_named() {
     let path = trace("spike");
     let arguments = ["simulate", "--trace", path.to_str().unwrap()];
