@@ -10,6 +10,7 @@ mod full_disk;
 mod interruptions;
 mod laptop;
 mod mistakes;
+mod outages;
 mod photos;
 mod readme;
 mod story;

@@ -218,15 +218,25 @@ fn form(key: &str, content: &[u8]) -> Vec<u8> {
     [head.as_bytes(), content, b"\r\n--7MA4YWxkTrZu0gW--\r\n"].concat()
 }
 
+/// What a service tells whoever asks.
+pub(crate) fn get(at: &str, path: &str) -> std::io::Result<String> {
+    let head = format!("GET {path} HTTP/1.1\r\nHost: {at}\r\nConnection: close\r\n\r\n");
+    send(at, head.as_bytes())
+}
+
 fn exchange(at: &str, path: &str, content_type: &str, body: &[u8]) -> std::io::Result<String> {
-    let mut stream = TcpStream::connect(at)?;
-    stream.set_read_timeout(Some(Duration::from_secs(30)))?;
-    stream.set_write_timeout(Some(Duration::from_secs(30)))?;
     let head = format!(
         "POST {path} HTTP/1.1\r\nHost: {at}\r\nConnection: close\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\n\r\n",
         body.len()
     );
-    stream.write_all(&[head.as_bytes(), body].concat())?;
+    send(at, &[head.as_bytes(), body].concat())
+}
+
+fn send(at: &str, request: &[u8]) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect(at)?;
+    stream.set_read_timeout(Some(Duration::from_secs(30)))?;
+    stream.set_write_timeout(Some(Duration::from_secs(30)))?;
+    stream.write_all(request)?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     Ok(answer)
