@@ -18,6 +18,9 @@ const SWEEP_BATCH: u32 = 500;
 /// Why not everything was deleted.
 #[derive(Debug, thiserror::Error)]
 pub enum DeleteError {
+    /// Nothing was deleted: which caches would have to be cleared is for another manager to say.
+    #[error("nothing was deleted: the manager does not lead the pool at the moment; try again")]
+    NotLeading,
     /// Nothing was deleted.
     #[error("nothing was deleted")]
     Catalog(#[from] catalog::Error),
@@ -42,6 +45,9 @@ pub async fn delete_all(
     nodes: &Nodes,
     bucket: &impl Bucket,
 ) -> Result<(), DeleteError> {
+    if keeper.state().is_none() {
+        return Err(DeleteError::NotLeading);
+    }
     let catalog = keeper.catalog();
     let objects = catalog.delete_all_photos().await?;
     caches::clear(keeper, nodes).await?;
