@@ -11,4 +11,5 @@ mod laws;
 mod pages;
 mod pool;
 mod requests;
+mod steps;
 mod world;
