@@ -12,6 +12,7 @@ mod laptop;
 mod mistakes;
 mod outages;
 mod photos;
+mod races;
 mod readme;
 mod story;
 mod walk;

@@ -68,9 +68,7 @@ impl Photos {
             .chain(seed.to_be_bytes())
             .collect();
         self.change(key, |sent| sent.unsure.push(content.clone()));
-        let body = form(key, &content);
-        let answer = self.post("/api/upload", FORM_TYPE, &body)?;
-        assert_eq!(answer["key"], key);
+        self.send(key, &content)?;
         self.change(key, |sent| {
             *sent = Sent {
                 acknowledged: Some(content),
@@ -80,7 +78,14 @@ impl Photos {
         Ok(())
     }
 
-    fn read(&self, key: &str) -> Result<Vec<u8>, String> {
+    /// Sends a photo that need not be remembered.
+    pub(crate) fn send(&self, key: &str, content: &[u8]) -> Result<(), String> {
+        let answer = self.post("/api/upload", FORM_TYPE, &form(key, content))?;
+        assert_eq!(answer["key"], key);
+        Ok(())
+    }
+
+    pub(crate) fn read(&self, key: &str) -> Result<Vec<u8>, String> {
         let answer = self.post(&format!("/api/key/{key}"), "text/plain", b"")?;
         let content = answer["content"].as_str().unwrap();
         Ok(base64_simd::STANDARD.decode_to_vec(content).unwrap())

@@ -3,19 +3,15 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use catalog::test_support::limit_revision;
 use catalog::{PoolRow, PoolState};
-use http::{HeaderName, Method, Request, Response, StatusCode};
-use kit::body;
-use kit::client::Client;
-use kit::pool::{EPOCH, LEASE, Member, Table};
+use http::StatusCode;
 use manager::blueprint::Version;
 use manager::pool::is_steady;
-use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::world::{BLUEPRINT, TOKEN, World, until};
+use crate::front::{Found, FrontEnd};
+use crate::world::{BLUEPRINT, World, until};
 
 /// Far more than any resize takes.
 const LIVES: u32 = 80;
@@ -77,8 +73,8 @@ async fn all_that_is_deleted_right_after_a_restart_is_in_no_cache_any_more() {
     })
     .await;
     for key in 0..KEYS {
-        let answer = scene.ask(Method::GET, key, None).await.unwrap();
-        assert_ne!(answer.status(), StatusCode::OK, "{key} can be read");
+        let found = scene.front_end.look_up(&name(key)).await;
+        assert!(!matches!(found, Found::Photo(_)), "{key} can be read");
     }
 }
 
@@ -89,7 +85,7 @@ fn is_settled(state: &PoolState) -> bool {
 /// A pool with photos in its caches, a front-end that follows its table, and a mortal manager.
 struct Scene {
     world: World,
-    table: watch::Receiver<Table>,
+    front_end: FrontEnd,
     photos: Vec<Photo>,
     /// When the last manager died.
     died: Instant,
@@ -109,12 +105,10 @@ impl Scene {
     async fn begin() -> Self {
         let world = World::start().await;
         world.serving(1).await;
-        let (tell, mut table) = watch::channel(Table::default());
-        tokio::spawn(follow(world.url("/internal/table"), tell));
-        table.wait_for(|table| table.epoch > 0).await.unwrap();
+        let front_end = FrontEnd::of(&world).await;
         let mut scene = Self {
             world,
-            table,
+            front_end,
             photos: vec![Photo::default(); KEYS],
             died: Instant::now(),
             has_lapsed: false,
@@ -178,8 +172,7 @@ impl Scene {
     /// An upload: acknowledged if the key's owner drops what it had. Then somebody reads it.
     async fn write(&mut self, key: usize) {
         self.photos[key].is_cached = false;
-        let answer = self.ask(Method::DELETE, key, None).await;
-        if answer.is_some_and(|answer| answer.status() == StatusCode::NO_CONTENT) {
+        if self.front_end.invalidate(&name(key)).await {
             self.photos[key].version += 1;
             self.fill(key).await;
         }
@@ -187,85 +180,33 @@ impl Scene {
 
     /// A read that misses, as far as it comes.
     async fn fill(&mut self, key: usize) {
-        let Some(missed) = self.ask(Method::GET, key, None).await else {
-            return;
-        };
-        let Some(lease) = missed.headers().get(&LEASE) else {
-            return;
-        };
-        let fill = (lease.to_str().unwrap().to_owned(), self.content(key));
-        let filled = self.ask(Method::PUT, key, Some(fill)).await;
-        let is_cached = filled.is_some_and(|answer| answer.status() == StatusCode::NO_CONTENT);
-        self.photos[key].is_cached = is_cached;
-    }
-
-    fn content(&self, key: usize) -> String {
-        format!("version {} of {key}", self.photos[key].version)
-    }
-
-    /// Asks the owner of a key by the table that front-ends have; `None` if it does not answer.
-    async fn ask(
-        &self,
-        method: Method,
-        key: usize,
-        fill: Option<(String, String)>,
-    ) -> Option<Response<Bytes>> {
-        let table = self.table.borrow().clone();
-        let name = format!("key-{key}");
-        let Member { address, .. } = table.owner(&name)?;
-        let mut request = Request::builder()
-            .method(method)
-            .uri(format!("http://{address}/entries/{name}"))
-            .header("x-bivouac-token", TOKEN)
-            .header(EPOCH, table.epoch);
-        let mut content = body::empty();
-        if let Some((lease, photo)) = fill {
-            request = request.header(LEASE, lease);
-            content = body::full(photo);
+        let name = name(key);
+        if let Found::Nothing(lease) = self.front_end.look_up(&name).await {
+            let filled = self.front_end.fill(&name, &lease, self.content(key));
+            self.photos[key].is_cached = filled.await;
         }
-        let request = request.body(content).unwrap();
-        let answer = self.world.client.send(request, Duration::from_secs(1));
-        answer.await.ok()
+    }
+
+    fn content(&self, key: usize) -> Vec<u8> {
+        format!("version {} of {key}", self.photos[key].version).into_bytes()
     }
 
     async fn assert_all_is_right(&mut self, size: usize) {
         let table = self.world.serving(size).await;
-        let known = self.table.wait_for(|known| known.epoch == table.epoch);
-        known.await.unwrap();
-        let mut kept = 0;
+        self.front_end.knows(table.epoch).await;
         for key in 0..KEYS {
-            let answer = self.ask(Method::GET, key, None).await.unwrap();
-            let is_kept = answer.status() == StatusCode::OK;
-            if is_kept {
-                assert_eq!(answer.body(), &self.content(key), "an old photo");
-                kept += 1;
-            } else {
-                assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{key}");
-                let is_lost = self.photos[key].is_cached && !self.has_lapsed;
-                assert!(!is_lost, "{key} is not cached any more");
+            match self.front_end.look_up(&name(key)).await {
+                Found::Photo(photo) => assert_eq!(photo, self.content(key), "an old photo"),
+                Found::Nothing(_) => {
+                    let is_lost = self.photos[key].is_cached && !self.has_lapsed;
+                    assert!(!is_lost, "{key} is not cached any more");
+                }
+                Found::Refused => panic!("{key} is not served"),
             }
         }
-        println!("{kept} of {KEYS} kept; lapsed: {}", self.has_lapsed);
     }
 }
 
-/// As a front-end does.
-async fn follow(url: String, tell: watch::Sender<Table>) {
-    let client = Client::new();
-    while !tell.is_closed() {
-        let after = tell.borrow().epoch;
-        let request = Request::builder()
-            .uri(format!("{url}?after={after}"))
-            .header(HeaderName::from_static("x-bivouac-token"), TOKEN)
-            .body(body::empty())
-            .unwrap();
-        let answer = client.send(request, Duration::from_secs(25)).await;
-        let table = answer
-            .ok()
-            .and_then(|answer| serde_json::from_slice::<Table>(answer.body()).ok());
-        match table {
-            Some(table) if table.epoch > after => drop(tell.send_replace(table)),
-            _ => tokio::time::sleep(Duration::from_millis(20)).await,
-        }
-    }
+fn name(key: usize) -> String {
+    format!("key-{key}")
 }
