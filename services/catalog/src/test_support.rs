@@ -73,6 +73,35 @@ pub async fn seed_photos(catalog: &Catalog, count: i64, size: i64) {
     seeded.await.unwrap();
 }
 
+/// From now on pools are written up to this revision and no further: whoever tries is refused.
+///
+/// # Panics
+/// When the database cannot be asked, or a pool is beyond it already.
+pub async fn limit_revision(catalog: &Catalog, revision: i64) {
+    let limited = catalog.with("limit revisions", async |client| {
+        let statement = format!(
+            "ALTER TABLE pool DROP CONSTRAINT IF EXISTS revision_limit,
+                              ADD CONSTRAINT revision_limit CHECK (revision <= {revision})"
+        );
+        Ok(client.batch_execute(&statement).await?)
+    });
+    limited.await.unwrap();
+}
+
+/// Ends the connections by which managers lead, as when the network between cuts them.
+///
+/// # Panics
+/// When the database cannot be asked.
+pub async fn cut_leaders_off(catalog: &Catalog) {
+    let cut = catalog.with("cut leaders off", async |client| {
+        let statement = "SELECT pg_terminate_backend(pid) FROM pg_locks
+             WHERE locktype = 'advisory' AND granted
+               AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+        Ok(client.batch_execute(statement).await?)
+    });
+    cut.await.unwrap();
+}
+
 impl PostgresServer {
     /// Starts a server of the test's own, for tests that stop it.
     ///

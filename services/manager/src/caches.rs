@@ -16,23 +16,39 @@ use crate::pool;
 const DEADLINE: Duration = Duration::from_secs(9);
 const RETRY: Duration = Duration::from_millis(200);
 
-/// Nodes that front-ends may be using could not be reached in time.
+/// Why not every cache that somebody may be reading was told.
 #[derive(Debug, thiserror::Error)]
-#[error("no answer from {}", instances.join(", "))]
-pub struct CachesError {
-    instances: Vec<String>,
+pub enum CachesError {
+    /// Nodes that front-ends may be using could not be reached in time; their instances.
+    #[error("no answer from {}", .0.join(", "))]
+    Silent(Vec<String>),
+    /// Which nodes front-ends may be using is not known here.
+    #[error("this manager has not published a table yet, or does not lead the pool")]
+    Unknown,
 }
 
 /// Empties every cache that anybody may be reading. A node that cannot be reached counts once the
 /// table has left it out; it comes back empty.
 ///
 /// # Errors
-/// When a node is neither reached nor left out in time.
+/// When a node is neither reached nor left out in time, or when it is not known who is read.
 pub async fn clear(keeper: &Keeper, nodes: &Nodes) -> Result<(), CachesError> {
     // From now on no hand-over is begun: what one carries is void by its number.
     let _clearing = Clearing::begin(keeper);
     keeper.settled().await;
+    published(keeper).await?;
     all(keeper, nodes, Work::Clear).await
+}
+
+/// Waits until a table was published here: before that, nodes may serve by one that an earlier manager
+/// published, and that is not known any more.
+async fn published(keeper: &Keeper) -> Result<(), CachesError> {
+    let mut published = keeper.watch_published();
+    let first = published.wait_for(|table| table.epoch > 0);
+    match tokio::time::timeout(DEADLINE, first).await {
+        Ok(Ok(_)) => Ok(()),
+        _ => Err(CachesError::Unknown),
+    }
 }
 
 /// Somebody is clearing caches.
@@ -87,15 +103,14 @@ async fn all(keeper: &Keeper, nodes: &Nodes, work: Work) -> Result<(), CachesErr
     let deadline = Instant::now() + DEADLINE;
     let mut done = BTreeSet::new();
     loop {
-        let mut left = members(keeper);
+        let mut left = members(keeper).ok_or(CachesError::Unknown)?;
         left.retain(|member| !done.contains(&member.instance));
         if left.is_empty() {
             return Ok(());
         }
         if Instant::now() >= deadline {
-            return Err(CachesError {
-                instances: left.into_iter().map(|member| member.instance).collect(),
-            });
+            let instances = left.into_iter().map(|member| member.instance);
+            return Err(CachesError::Silent(instances.collect()));
         }
         let visits = left
             .iter()
@@ -109,22 +124,22 @@ async fn all(keeper: &Keeper, nodes: &Nodes, work: Work) -> Result<(), CachesErr
     }
 }
 
-/// Nodes of the published table, of the one about to be, and of the one that is being prepared.
-fn members(keeper: &Keeper) -> Vec<Member> {
+/// Nodes of the published table, of the one about to be, and of the one that is being prepared; `None`
+/// while another manager may lead.
+fn members(keeper: &Keeper) -> Option<Vec<Member>> {
+    let state = keeper.state()?;
     let mut members: Vec<Member> = keeper.published().nodes.iter().flatten().cloned().collect();
-    if let Some(state) = keeper.state() {
-        let coming = pool::hand_over(&state).map(|coming| coming.nodes);
-        let others = pool::table(&state)
-            .nodes
-            .into_iter()
-            .chain(coming.into_iter().flatten());
-        for member in others.flatten() {
-            if !members.contains(&member) {
-                members.push(member);
-            }
+    let coming = pool::hand_over(&state).map(|coming| coming.nodes);
+    let others = pool::table(&state)
+        .nodes
+        .into_iter()
+        .chain(coming.into_iter().flatten());
+    for member in others.flatten() {
+        if !members.contains(&member) {
+            members.push(member);
         }
     }
-    members
+    Some(members)
 }
 
 /// The statistics of every node that has an address, by its instance; nodes that do not answer are

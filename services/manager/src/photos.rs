@@ -38,6 +38,9 @@ pub struct Deleted {
 /// Why not everything was deleted.
 #[derive(Debug, thiserror::Error)]
 pub enum DeleteError {
+    /// Nothing was deleted: which caches would have to be cleared is for another manager to say.
+    #[error("nothing was deleted: the manager does not lead the pool at the moment; try again")]
+    NotLeading,
     /// Nothing was deleted.
     #[error("nothing was deleted")]
     Catalog(#[from] catalog::Error),
@@ -63,6 +66,9 @@ pub async fn delete_all(
     bucket: &impl Bucket,
     tell: impl Fn(Progress),
 ) -> Result<Deleted, DeleteError> {
+    if keeper.state().is_none() {
+        return Err(DeleteError::NotLeading);
+    }
     let catalog = keeper.catalog();
     let forgotten = catalog.delete_all_photos().await?;
     caches::clear(keeper, nodes).await?;

@@ -26,7 +26,11 @@ pub async fn lead(keeper: Keeper) {
                 while_leading(&keeper, &leadership).await;
                 tracing::warn!(pool = keeper.pool_name(), "not leading the pool any more");
             }
-            Ok(None) => say_once(&mut said, "another manager leads the pool; waiting"),
+            Ok(None) => {
+                // What was known here may be old: leases by it would keep alive what the other left out.
+                keeper.unload().await;
+                say_once(&mut said, "another manager leads the pool; waiting");
+            }
             Err(error) => say_once(&mut said, &chain(&error)),
         }
         tokio::time::sleep(RETRY).await;

@@ -86,8 +86,12 @@ fn the_pictures_in_the_documentation_are_what_is_drawn() {
         let drawn = folder.path().join(&file);
         let plot = ["--plot", drawn.to_str().unwrap()];
         simulated(name, &[options, &plot].concat());
-        let same = std::fs::read(&drawn).unwrap() == std::fs::read(documentation.join(&file)).unwrap();
-        assert!(same, "draw docs/pictures/{file} anew: deploy simulate --plot");
+        let same =
+            std::fs::read(&drawn).unwrap() == std::fs::read(documentation.join(&file)).unwrap();
+        assert!(
+            same,
+            "draw docs/pictures/{file} anew: deploy simulate --plot"
+        );
     }
 }
 

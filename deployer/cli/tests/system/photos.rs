@@ -68,9 +68,7 @@ impl Photos {
             .chain(seed.to_be_bytes())
             .collect();
         self.change(key, |sent| sent.unsure.push(content.clone()));
-        let body = form(key, &content);
-        let answer = self.post("/api/upload", FORM_TYPE, &body)?;
-        assert_eq!(answer["key"], key);
+        self.send(key, &content)?;
         self.change(key, |sent| {
             *sent = Sent {
                 acknowledged: Some(content),
@@ -80,7 +78,14 @@ impl Photos {
         Ok(())
     }
 
-    fn read(&self, key: &str) -> Result<Vec<u8>, String> {
+    /// Sends a photo that need not be remembered.
+    pub(crate) fn send(&self, key: &str, content: &[u8]) -> Result<(), String> {
+        let answer = self.post("/api/upload", FORM_TYPE, &form(key, content))?;
+        assert_eq!(answer["key"], key);
+        Ok(())
+    }
+
+    pub(crate) fn read(&self, key: &str) -> Result<Vec<u8>, String> {
         let answer = self.post(&format!("/api/key/{key}"), "text/plain", b"")?;
         let content = answer["content"].as_str().unwrap();
         Ok(base64_simd::STANDARD.decode_to_vec(content).unwrap())
@@ -218,15 +223,25 @@ fn form(key: &str, content: &[u8]) -> Vec<u8> {
     [head.as_bytes(), content, b"\r\n--7MA4YWxkTrZu0gW--\r\n"].concat()
 }
 
+/// What a service tells whoever asks.
+pub(crate) fn get(at: &str, path: &str) -> std::io::Result<String> {
+    let head = format!("GET {path} HTTP/1.1\r\nHost: {at}\r\nConnection: close\r\n\r\n");
+    send(at, head.as_bytes())
+}
+
 fn exchange(at: &str, path: &str, content_type: &str, body: &[u8]) -> std::io::Result<String> {
-    let mut stream = TcpStream::connect(at)?;
-    stream.set_read_timeout(Some(Duration::from_secs(30)))?;
-    stream.set_write_timeout(Some(Duration::from_secs(30)))?;
     let head = format!(
         "POST {path} HTTP/1.1\r\nHost: {at}\r\nConnection: close\r\nContent-Type: {content_type}\r\nContent-Length: {}\r\n\r\n",
         body.len()
     );
-    stream.write_all(&[head.as_bytes(), body].concat())?;
+    send(at, &[head.as_bytes(), body].concat())
+}
+
+fn send(at: &str, request: &[u8]) -> std::io::Result<String> {
+    let mut stream = TcpStream::connect(at)?;
+    stream.set_read_timeout(Some(Duration::from_secs(30)))?;
+    stream.set_write_timeout(Some(Duration::from_secs(30)))?;
+    stream.write_all(request)?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer)?;
     Ok(answer)

@@ -1,5 +1,7 @@
 //! From a blueprint to photos and back to nothing.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use load::endpoints::{Options, check};
@@ -15,6 +17,7 @@ fn a_deployment_comes_serves_changes_and_goes() {
     assert!(said.out.contains("down elastic-cache"), "{}", said.out);
     the_addresses_are_told_again(&laptop, &said.out);
     every_endpoint_answers_as_the_contract_says(&laptop);
+    somebody_looks_at_the_charts(&laptop);
     each_permission_of_the_roles_is_needed(&laptop);
     a_second_plan_is_empty(&laptop);
     a_changed_rule_is_all_that_changes(&laptop);
@@ -60,6 +63,47 @@ fn every_endpoint_answers_as_the_contract_says(laptop: &Laptop) {
         .block_on(check(&laptop.front_end(), options))
         .unwrap();
     assert!(report.is_clean(), "{report}");
+}
+
+/// Logs in to the manager and opens its overview, for which it reads CloudWatch.
+fn somebody_looks_at_the_charts(laptop: &Laptop) {
+    let said = laptop.run(&["output", "elastic-cache", "--show-password", "--json"], 0);
+    let outputs: Value = serde_json::from_str(&said.out).unwrap();
+    let (manager, password) = (
+        outputs["manager"].as_str().unwrap(),
+        outputs["password"].as_str().unwrap(),
+    );
+    let visitor = ask(manager, "GET /login", "", "");
+    let begun = between(&visitor, "set-cookie: ", ";");
+    let token = between(&visitor, "name=\"csrf-token\" value=\"", "\"");
+    let form = format!("csrf-token={token}&password={password}");
+    let let_in = ask(manager, "POST /login", begun, &form);
+    assert!(let_in.starts_with("HTTP/1.1 303"), "{let_in}");
+    let overview = ask(manager, "GET /", between(&let_in, "set-cookie: ", ";"), "");
+    assert!(overview.contains("The last 30 minutes"), "{overview}");
+}
+
+fn ask(address: &str, what: &str, cookie: &str, form: &str) -> String {
+    let host = address.strip_prefix("http://").unwrap();
+    let mut stream = TcpStream::connect(host).unwrap();
+    let length = form.len();
+    write!(
+        stream,
+        "{what} HTTP/1.1\r\nhost: {host}\r\ncookie: {cookie}\r\nconnection: close\r\n\
+         content-type: application/x-www-form-urlencoded\r\ncontent-length: {length}\r\n\r\n{form}"
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
+    let rest = text
+        .split_once(before)
+        .unwrap_or_else(|| panic!("{text}"))
+        .1;
+    rest.split_once(after).unwrap().0
 }
 
 /// Every action on every resource that a role's policy allows was, for something that was done, the

@@ -104,7 +104,7 @@ mod tests {
         assert_eq!((told.moved, told.all), (1200, 2000));
         assert_eq!(
             told.told,
-            "Handing over: 1,200 of 2,000 entries are with their new nodes, 3.0 MB."
+            "Handing over: 1,200 of 2,000 entries are with their new nodes, 3 MB."
         );
     }
 }

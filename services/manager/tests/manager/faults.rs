@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use catalog::test_support::PostgresServer;
+use catalog::test_support::{PostgresServer, cut_leaders_off};
 use http::StatusCode;
 use manager::cloud::CloudError;
 
@@ -198,4 +198,66 @@ async fn a_manager_that_starts_before_its_database_waits_for_it() {
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{body}");
     server.resume();
     world.serving(1).await;
+}
+
+#[tokio::test]
+async fn of_two_managers_one_leads_and_the_other_takes_over_when_it_ends() {
+    let mut first = World::start().await;
+    first.serving(1).await;
+    let second = first.beside();
+    first.post("/api/configure_cache?numNodes=2").await;
+    let before = first.serving(2).await;
+    for path in ["/api/configure_cache?numNodes=1", "/api/delete_all"] {
+        let (status, body) = second.post(path).await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE, "{path}: {body}");
+    }
+    first.kill_manager().await;
+    let after = second.serving(2).await;
+    assert_eq!(after.nodes, before.nodes);
+    assert!(after.epoch >= before.epoch);
+    second.post("/api/configure_cache?numNodes=3").await;
+    second.serving(3).await;
+    assert_eq!(second.cloud.launched(), 3);
+}
+
+#[tokio::test]
+async fn a_manager_that_lost_the_lead_unseen_stops_acting() {
+    let first = World::start().await;
+    first.serving(1).await;
+    let second = first.beside();
+    until("the other one waiting", async || !leads(&second).await).await;
+    cut_leaders_off(&first.catalog).await;
+    until("the other one leading", async || leads(&second).await).await;
+    until("the first one knowing it", async || !leads(&first).await).await;
+    second.post("/api/configure_cache?numNodes=2").await;
+    second.serving(2).await;
+}
+
+async fn leads(world: &World) -> bool {
+    world.post("/api/getNumNodes").await.0 == StatusCode::OK
+}
+
+#[tokio::test]
+async fn a_node_at_the_address_of_a_dead_one_is_not_taken_for_it() {
+    let world = World::start().await;
+    world.serving(1).await;
+    world.post("/api/configure_cache?numNodes=2").await;
+    let before = world.serving(2).await;
+    let dead = before.nodes[1].clone().unwrap();
+    world.cloud.kill_and_pass_its_address_on(&dead.instance);
+    let after = world
+        .table_when("a successor", |table| {
+            let successor = table.nodes.get(1).and_then(Option::as_ref);
+            successor.is_some_and(|node| node.instance != dead.instance)
+        })
+        .await;
+    let successor = after.nodes[1].clone().unwrap();
+    assert_eq!(successor.address, dead.address);
+    assert_eq!(after.nodes[0], before.nodes[0]);
+    let node = world.statistics(&successor.address).await;
+    assert_eq!(
+        (node.instance, node.epoch),
+        (successor.instance, after.epoch)
+    );
+    world.instances(2).await;
 }

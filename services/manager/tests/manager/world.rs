@@ -134,6 +134,24 @@ impl World {
         }
     }
 
+    /// The same deployment, with another manager of its own that was started by mistake.
+    pub(crate) fn beside(&self) -> Self {
+        let mut settings = self.settings.clone();
+        settings.manager.port = free_port(self.cloud.network, 1);
+        let mut world = Self {
+            catalog: self.catalog.clone(),
+            cloud: self.cloud.clone(),
+            bucket: self.bucket.clone(),
+            client: Client::new(),
+            nodes: self.nodes.clone(),
+            address: SocketAddr::new(self.address.ip(), settings.manager.port),
+            settings,
+            manager: None,
+        };
+        world.start_manager();
+        world
+    }
+
     /// Starts the manager, in a runtime of its own so that it can be killed.
     pub(crate) fn start_manager(&mut self) {
         let runtime = runtime();
@@ -421,6 +439,7 @@ struct Ec2 {
     lost_answers: usize,
     limit: Option<usize>,
     subnets: Vec<String>,
+    next_address: Option<IpAddr>,
 }
 
 struct FakeInstance {
@@ -499,6 +518,13 @@ impl FakeCloud {
         instance.node = Some(start_node(id, instance.address, self.port, pause));
     }
 
+    /// The instance dies, and the next one that is launched gets its address.
+    pub(crate) fn kill_and_pass_its_address_on(&self, id: &str) {
+        self.kill(id);
+        let mut ec2 = self.lock();
+        ec2.next_address = Some(ec2.instances[id].address);
+    }
+
     /// An instance with our tags that nobody remembers.
     pub(crate) fn stray(&self) -> String {
         let value = serde_json::from_value(blueprint()).unwrap();
@@ -509,7 +535,10 @@ impl FakeCloud {
         let mut ec2 = self.lock();
         let id = format!("i-{:08x}", ec2.instances.len() + 1);
         let host = 10 + u8::try_from(ec2.instances.len()).unwrap();
-        let address = at(self.network, host);
+        let address = ec2
+            .next_address
+            .take()
+            .unwrap_or_else(|| at(self.network, host));
         let node = start_node(&id, address, self.port, Duration::ZERO);
         ec2.by_token.insert(token, id.clone());
         let instance = FakeInstance {

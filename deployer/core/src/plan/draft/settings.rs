@@ -162,7 +162,12 @@ impl Draft<'_> {
         let now = serde_json::from_str(&now.text).unwrap_or_default();
         let services = self.at.blueprint.instances[instance].services.iter();
         let services: Vec<_> = services.map(|s| s.as_str()).collect();
-        let means = format!("{} start again", services.join(" and "));
+        let means = match services.as_slice() {
+            [others @ .., last] if !others.is_empty() => {
+                format!("{} and {last} start again", others.join(", "))
+            }
+            all => format!("{} starts again", all.concat()),
+        };
         edits::instance_changes(told, now, &means)
     }
 

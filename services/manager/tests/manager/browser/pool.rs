@@ -91,7 +91,9 @@ async fn two_tabs_that_both_grow_grow_by_one() {
         .run("window.open('', 'other').document.querySelector('#grow').click()")
         .await;
     browser
-        .until("window.open('', 'other').document.body.innerText.includes('in the meantime')")
+        .until(
+            "(window.open('', 'other').document.body?.innerText ?? '').includes('in the meantime')",
+        )
         .await;
     let size = world.post("/api/getNumNodes").await.1;
     assert_eq!(size, r#"{"success":"true","numNodes":2}"#);

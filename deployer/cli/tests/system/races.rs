@@ -1,0 +1,117 @@
+//! Many clients want the same thing at once, on the whole system.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use load::drive::{Drive, Pace, Pictures, Workload};
+use load::walk::Deployment;
+use tokio::runtime::Runtime;
+
+use crate::laptop::Laptop;
+use crate::photos::{PATIENCE, Photos};
+
+const FOR: Duration = Duration::from_secs(3);
+
+#[test]
+fn of_many_at_once_nobody_gets_an_old_photo_or_a_deleted_one() {
+    let laptop = Laptop::new();
+    laptop.up();
+    sixty_four_on_one_key(&laptop);
+    all_is_deleted_under_uploads_and_resizes(&laptop);
+    laptop.down_to_zero();
+}
+
+fn sixty_four_on_one_key(laptop: &Laptop) {
+    let workload = Workload {
+        keys: 1,
+        prefix: "one-".to_owned(),
+        distribution: "uniform".parse().unwrap(),
+        reads: "0.5".parse().unwrap(),
+        pictures: Pictures::made_up(2048..=2048, 1).unwrap(),
+        seed: 1,
+        time: Duration::from_secs(30),
+    };
+    let pace = Pace::Closed {
+        clients: 64,
+        think: Duration::ZERO,
+    };
+    let drive = Drive::new(&laptop.front_end().parse().unwrap(), workload);
+    Runtime::new().unwrap().block_on(async {
+        let running = drive.start(pace).unwrap();
+        tokio::time::sleep(FOR).await;
+        running.stop().await;
+    });
+    let tally = drive.cut_phase().tally;
+    assert_eq!(drive.violations(), []);
+    assert_eq!(tally.failed(), 0, "{:?}", tally.failures);
+    assert!(tally.reads.answered > 100 && tally.uploads.answered > 100);
+}
+
+/// When a photo was acknowledged, by its bytes.
+type Acknowledged = Mutex<BTreeMap<Vec<u8>, Instant>>;
+
+/// While photos are sent and read and the pool is resized, all is deleted again and again: what was
+/// acknowledged before a deletion began is not read once that was answered.
+fn all_is_deleted_under_uploads_and_resizes(laptop: &Laptop) {
+    let photos = Photos::at(&laptop.front_end());
+    let acknowledged = Acknowledged::default();
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for client in 0..8 {
+            let (photos, acknowledged, is_over) = (&photos, &acknowledged, &is_over);
+            scope.spawn(move || {
+                let key = format!("deleted-{}", client % 4);
+                for version in 0_u32.. {
+                    if is_over.load(Ordering::Relaxed) {
+                        break;
+                    }
+                    let content = format!("{version} of {client}").into_bytes();
+                    photos.send(&key, &content).unwrap();
+                    acknowledged.lock().unwrap().insert(content, Instant::now());
+                    // It may be deleted by now.
+                    let _ = photos.read(&key);
+                }
+            });
+        }
+        let resizing = scope.spawn(|| resize(laptop));
+        let mut deletions = 0;
+        while !resizing.is_finished() || deletions == 0 {
+            delete_all(&photos, &acknowledged);
+            deletions += 1;
+        }
+        is_over.store(true, Ordering::Relaxed);
+        resizing.join().unwrap();
+    });
+    assert!(acknowledged.lock().unwrap().len() > 100);
+}
+
+fn delete_all(photos: &Photos, acknowledged: &Acknowledged) {
+    let begun = Instant::now();
+    photos.ask("/api/delete_all").unwrap();
+    for key in 0..4 {
+        match photos.read(&format!("deleted-{key}")) {
+            Ok(content) => {
+                let at = acknowledged.lock().unwrap().get(&content).copied();
+                let is_newer = at.is_none_or(|at| at > begun);
+                let content = String::from_utf8_lossy(&content).into_owned();
+                assert!(is_newer, "{content} was deleted and can be read");
+            }
+            Err(refusal) => assert!(refusal.starts_with("404 "), "{refusal}"),
+        }
+    }
+}
+
+fn resize(laptop: &Laptop) {
+    let outputs = laptop.outputs();
+    let address = |service: &str| outputs[service].as_str().unwrap().parse().unwrap();
+    let deployment = Deployment::new(&address("front-end"), &address("manager"));
+    let runtime = Runtime::new().unwrap();
+    for nodes in [2, 3, 1] {
+        runtime.block_on(async {
+            deployment.ask_for(nodes).await.unwrap();
+            deployment.until_it_has(nodes, PATIENCE).await.unwrap();
+        });
+    }
+}
