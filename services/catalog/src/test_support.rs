@@ -16,13 +16,40 @@ use std::time::{Duration, Instant};
 use nix::unistd::{Gid, Uid, User};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 
-use crate::{Catalog, DatabaseSettings};
+use crate::{Catalog, DatabaseSettings, Mode, Policy, PoolRow};
 
 /// The password of the server's only role.
 pub const PASSWORD: &str = "a-test-password";
 const USER: &str = "bivouac";
 const START_DEADLINE: Duration = Duration::from_secs(60);
 const INSTALL: &str = "these tests need PostgreSQL's server programs: apt-get install postgresql";
+
+/// A pool called `cache` before its first node, as a blueprint makes it: one node of 1 to 8, 64 MiB, LRU,
+/// by hand.
+#[must_use]
+pub fn pool() -> PoolRow {
+    PoolRow {
+        name: "cache".to_owned(),
+        revision: 0,
+        epoch: 1,
+        size: 0,
+        wanted: 1,
+        min: 1,
+        max: 8,
+        capacity: 64 << 20,
+        policy: Policy::Lru,
+        mode: Mode::Manual,
+        exp_ratio: 2.0,
+        shrink_ratio: 0.5,
+        max_miss: 0.6,
+        min_miss: 0.2,
+        told: None,
+        hand_over: 0,
+        taken: 0,
+        coming: None,
+        hands_over: true,
+    }
+}
 
 /// Ends and removes everything when the pipe on its standard input closes, which it does when the test
 /// process drops the server, ends, or is killed.

@@ -4,10 +4,9 @@
 
 use std::time::Duration;
 
-use catalog::test_support::{PASSWORD, PostgresServer, database};
+use catalog::test_support::{PASSWORD, PostgresServer, database, pool};
 use catalog::{
-    Catalog, Commit, Listing, Mode, NewPhoto, NodeRow, Notes, Place, Policy, PoolRow, Save, Stage,
-    Totals,
+    Catalog, Commit, Listing, NewPhoto, NodeRow, Notes, Place, Policy, Save, Stage, Totals,
 };
 use jiff::Timestamp;
 use uuid::Uuid;
@@ -31,30 +30,6 @@ async fn upload(catalog: &Catalog, key: &str, object: &str) -> i64 {
     {
         Commit::Done { version } => version,
         Commit::Expired => panic!("the upload expired"),
-    }
-}
-
-fn first_pool() -> PoolRow {
-    PoolRow {
-        name: "cache".to_owned(),
-        revision: 0,
-        epoch: 1,
-        size: 0,
-        wanted: 1,
-        min: 1,
-        max: 8,
-        capacity: 64 << 20,
-        policy: Policy::Lru,
-        mode: Mode::Manual,
-        exp_ratio: 2.0,
-        shrink_ratio: 0.5,
-        max_miss: 0.6,
-        min_miss: 0.2,
-        told: None,
-        hand_over: 0,
-        taken: 0,
-        coming: None,
-        hands_over: true,
     }
 }
 
@@ -261,7 +236,7 @@ async fn delete_all_answers_every_object_but_uploads_in_flight() {
 #[tokio::test]
 async fn the_pool_is_made_once_and_saved_only_from_its_newest_revision() {
     let (_, catalog) = database().await;
-    let mut state = catalog.pool_or_create(&first_pool()).await.unwrap();
+    let mut state = catalog.pool_or_create(&pool()).await.unwrap();
     assert!(state.nodes.is_empty());
     let stale = state.clone();
     state.pool.epoch = 2;
@@ -278,7 +253,7 @@ async fn the_pool_is_made_once_and_saved_only_from_its_newest_revision() {
         Save::Conflict
     );
     state.pool.revision = revision;
-    let read = catalog.pool_or_create(&first_pool()).await.unwrap();
+    let read = catalog.pool_or_create(&pool()).await.unwrap();
     assert_eq!(read, state);
     // Two nodes that change places are written in any order.
     state.nodes[0].place = Some(1);
@@ -290,14 +265,14 @@ async fn the_pool_is_made_once_and_saved_only_from_its_newest_revision() {
 #[tokio::test]
 async fn two_nodes_never_have_one_place() {
     let (_, catalog) = database().await;
-    let mut state = catalog.pool_or_create(&first_pool()).await.unwrap();
+    let mut state = catalog.pool_or_create(&pool()).await.unwrap();
     state.nodes = vec![node(Stage::Serving, Some(0)), node(Stage::Lost, Some(0))];
     let error = catalog
         .save_pool(&state, &Notes::default())
         .await
         .unwrap_err();
     assert!(!error.is_unavailable());
-    let read = catalog.pool_or_create(&first_pool()).await.unwrap();
+    let read = catalog.pool_or_create(&pool()).await.unwrap();
     assert!(read.nodes.is_empty());
 }
 

@@ -2,10 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
-use catalog::test_support::database;
+use catalog::test_support::{self, database};
 use catalog::{
-    By, Catalog, Change, Decision, Mode, Notes, Outcome, Policy, PoolRow, PoolState, Save,
-    ScalerState,
+    By, Catalog, Change, Decision, Mode, Notes, Outcome, PoolRow, PoolState, Save, ScalerState,
 };
 use jiff::Timestamp;
 
@@ -13,25 +12,8 @@ const POOL: &str = "cache";
 
 async fn pool(catalog: &Catalog) -> PoolState {
     let first = PoolRow {
-        name: POOL.to_owned(),
-        revision: 0,
-        epoch: 1,
-        size: 0,
-        wanted: 1,
-        min: 1,
-        max: 8,
-        capacity: 64 << 20,
-        policy: Policy::Lru,
         mode: Mode::Auto,
-        exp_ratio: 2.0,
-        shrink_ratio: 0.5,
-        max_miss: 0.6,
-        min_miss: 0.2,
-        told: None,
-        hand_over: 0,
-        taken: 0,
-        coming: None,
-        hands_over: true,
+        ..test_support::pool()
     };
     catalog.pool_or_create(&first).await.unwrap()
 }

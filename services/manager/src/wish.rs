@@ -320,25 +320,9 @@ mod tests {
 
     fn pool() -> PoolRow {
         PoolRow {
-            name: "cache".to_owned(),
-            revision: 1,
-            epoch: 1,
             size: 1,
-            wanted: 1,
-            min: 1,
             max: 6,
-            capacity: 64 * MIB,
-            policy: Policy::Lru,
-            mode: Mode::Manual,
-            exp_ratio: 2.0,
-            shrink_ratio: 0.5,
-            max_miss: 0.6,
-            min_miss: 0.2,
-            told: None,
-            hand_over: 0,
-            taken: 0,
-            coming: None,
-            hands_over: true,
+            ..catalog::test_support::pool()
         }
     }
 

@@ -277,6 +277,15 @@ fn heir(now: Instant) -> Node {
     Node::new("i-2".to_owned(), configuration, now)
 }
 
+/// A node that holds k1 and has just been told to hand it over, and the heir.
+fn handing_k1_over(now: Instant) -> (Node, Node) {
+    let node = node(1000, now);
+    node.adopt(place(1, 0, 1), now).unwrap();
+    keep(&node, "k1", 1, now);
+    node.adopt(hand_over(1), now).unwrap();
+    (node, heir(now))
+}
+
 /// Sends a parcel, to the life that the node has.
 fn receive(node: &Node, parcel: &Parcel) -> Put {
     let value = || parcel.value.clone();
@@ -290,10 +299,7 @@ fn receive(node: &Node, parcel: &Parcel) -> Put {
 #[test]
 fn what_was_meant_for_an_earlier_life_is_sent_anew() {
     let now = Instant::now();
-    let (node, heir) = (node(1000, now), heir(now));
-    node.adopt(place(1, 0, 1), now).unwrap();
-    keep(&node, "k1", 1, now);
-    node.adopt(hand_over(1), now).unwrap();
+    let (node, heir) = handing_k1_over(now);
     let first = parcel(&node, 1);
     assert_eq!(first.heir_life, None);
     let heir_life = |heir: &Node| match heir.receive(9, "x", value(1), first.mark, None) {
@@ -336,10 +342,7 @@ fn only_what_will_be_anothers_is_handed_over_and_served_meanwhile() {
 #[test]
 fn an_entry_that_was_invalidated_on_its_way_does_not_arrive_any_more() {
     let now = Instant::now();
-    let (node, heir) = (node(1000, now), heir(now));
-    node.adopt(place(1, 0, 1), now).unwrap();
-    keep(&node, "k1", 1, now);
-    node.adopt(hand_over(1), now).unwrap();
+    let (node, heir) = handing_k1_over(now);
     let late = parcel(&node, 1);
     let Ok(Invalidated::PassOn(pass)) = node.invalidate("k1", 1, now) else {
         panic!("the heir has to know");
@@ -357,10 +360,7 @@ fn an_entry_that_was_invalidated_on_its_way_does_not_arrive_any_more() {
 #[test]
 fn what_an_earlier_life_sent_does_not_arrive_after_a_later_ones_invalidation() {
     let now = Instant::now();
-    let (node, heir) = (node(1000, now), heir(now));
-    node.adopt(place(1, 0, 1), now).unwrap();
-    keep(&node, "k1", 1, now);
-    node.adopt(hand_over(1), now).unwrap();
+    let (node, heir) = handing_k1_over(now);
     let late = parcel(&node, 1);
     let other_life = Mark {
         life: late.mark.life.wrapping_add(1),
@@ -387,10 +387,7 @@ fn what_an_earlier_life_sent_does_not_arrive_after_a_later_ones_invalidation() {
 fn only_the_hand_over_that_made_a_table_counts_in_it() {
     let now = Instant::now();
     for (taken, is_there) in [(1, true), (0, false), (2, false)] {
-        let (node, heir) = (node(1000, now), heir(now));
-        node.adopt(place(1, 0, 1), now).unwrap();
-        keep(&node, "k1", 1, now);
-        node.adopt(hand_over(1), now).unwrap();
+        let (node, heir) = handing_k1_over(now);
         let parcel = parcel(&node, 1);
         assert_eq!(receive(&heir, &parcel), Put::Kept);
         assert_eq!(heir.statistics(now).items, 0, "put aside");
@@ -408,10 +405,7 @@ fn only_the_hand_over_that_made_a_table_counts_in_it() {
 #[test]
 fn a_clear_voids_what_is_handed_over_and_what_is_on_its_way() {
     let now = Instant::now();
-    let (node, heir) = (node(1000, now), heir(now));
-    node.adopt(place(1, 0, 1), now).unwrap();
-    keep(&node, "k1", 1, now);
-    node.adopt(hand_over(1), now).unwrap();
+    let (node, heir) = handing_k1_over(now);
     let parcel = parcel(&node, 1);
     heir.clear(1);
     assert_eq!(receive(&heir, &parcel), Put::Closed, "before it arrived");

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use catalog::{Mode, NodeRow, Policy, PoolRow, PoolState, Stage};
+use catalog::{NodeRow, PoolRow, PoolState, Stage, test_support};
 use jiff::Timestamp;
 use kit::pool::Progress;
 use manager::pool::{
@@ -91,25 +91,8 @@ impl Simulation {
     fn new() -> Self {
         let start = Instant::now();
         let pool = PoolRow {
-            name: "cache".to_owned(),
-            revision: 1,
-            epoch: 1,
-            size: 0,
-            wanted: 1,
-            min: 1,
-            max: 8,
             capacity: 1,
-            policy: Policy::Lru,
-            mode: Mode::Manual,
-            exp_ratio: 2.0,
-            shrink_ratio: 0.5,
-            max_miss: 0.6,
-            min_miss: 0.2,
-            told: None,
-            hand_over: 0,
-            taken: 0,
-            coming: None,
-            hands_over: true,
+            ..test_support::pool()
         };
         Self {
             start,

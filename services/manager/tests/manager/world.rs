@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use bytes::Bytes;
-use catalog::test_support::{PASSWORD, database};
+use catalog::test_support::{self, PASSWORD, database};
 use catalog::{
-    By, Catalog, Change, Commit, DatabaseSettings, Decision, Mode, NewPhoto, Notes, Outcome,
-    Policy, PoolRow, Save, ScalerState,
+    By, Catalog, Change, Commit, DatabaseSettings, Decision, NewPhoto, Notes, Outcome, Save,
+    ScalerState,
 };
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use jiff::{SignedDuration, Timestamp};
@@ -83,7 +83,11 @@ impl World {
         let (settings, _) = database().await;
         let mut world = Self::prepare(&settings);
         world.catalog.migrate().await.unwrap();
-        let state = world.catalog.pool_or_create(&pool_of_old()).await.unwrap();
+        let state = world
+            .catalog
+            .pool_or_create(&test_support::pool())
+            .await
+            .unwrap();
         let now = Timestamp::now();
         let changes = resizes.iter().map(|(ago, from, to)| Change {
             at: now - SignedDuration::from_mins(*ago),
@@ -336,31 +340,6 @@ fn decision(outcome: Outcome, reason: &str) -> Decision {
         rate: has_grown.then_some(0.71),
         lookups: has_grown.then_some(1200),
         minute: has_grown.then(Timestamp::now),
-    }
-}
-
-/// A pool of one node, as an earlier manager has left it.
-fn pool_of_old() -> PoolRow {
-    PoolRow {
-        name: "cache".to_owned(),
-        revision: 0,
-        epoch: 1,
-        size: 0,
-        wanted: 1,
-        min: 1,
-        max: 8,
-        capacity: 64 << 20,
-        policy: Policy::Lru,
-        mode: Mode::Manual,
-        exp_ratio: 2.0,
-        shrink_ratio: 0.5,
-        max_miss: 0.6,
-        min_miss: 0.2,
-        told: None,
-        hand_over: 0,
-        taken: 0,
-        coming: None,
-        hands_over: true,
     }
 }
 
