@@ -157,15 +157,12 @@ struct Scene<'a> {
 
 impl<'a> Scene<'a> {
     fn of(laptop: &'a Laptop) -> Self {
-        let outputs = laptop.outputs();
-        let address =
-            |service: &str| -> Address { outputs[service].as_str().unwrap().parse().unwrap() };
-        let front_end = address("front-end");
+        let front_end: Address = laptop.front_end().parse().unwrap();
         Self {
             laptop,
             runtime: Runtime::new().unwrap(),
             drive: Drive::new(&front_end, workload()),
-            deployment: Deployment::new(&front_end, &address("manager")),
+            deployment: Deployment::new(&front_end),
             front_end,
         }
     }

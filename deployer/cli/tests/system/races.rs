@@ -104,9 +104,7 @@ fn delete_all(photos: &Photos, acknowledged: &Acknowledged) {
 }
 
 fn resize(laptop: &Laptop) {
-    let outputs = laptop.outputs();
-    let address = |service: &str| outputs[service].as_str().unwrap().parse().unwrap();
-    let deployment = Deployment::new(&address("front-end"), &address("manager"));
+    let deployment = Deployment::new(&laptop.front_end().parse().unwrap());
     let runtime = Runtime::new().unwrap();
     for nodes in [2, 3, 1] {
         runtime.block_on(async {

@@ -146,6 +146,7 @@ impl World {
             catalog: self.catalog.clone(),
             cloud: self.cloud.clone(),
             bucket: self.bucket.clone(),
+            metrics: self.metrics.clone(),
             client: Client::new(),
             nodes: self.nodes.clone(),
             address: SocketAddr::new(self.address.ip(), settings.manager.port),

@@ -1,7 +1,5 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use catalog::Policy;
-
 use super::*;
 
 fn pool() -> PoolRow {
