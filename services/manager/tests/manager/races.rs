@@ -2,14 +2,16 @@
 
 use std::ops::Range;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use catalog::PoolState;
 use http::StatusCode;
+use manager::pool::{SILENCE, serving_at};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::front::{Found, FrontEnd};
-use crate::world::World;
+use crate::world::{World, until};
 
 /// The first key is everybody's.
 const CROWD: usize = 32;
@@ -20,6 +22,8 @@ const KEYS: usize = 9;
 const QUIET: usize = 200;
 /// Keys that nobody uses, so that a hand-over takes a while.
 const IDLE: usize = 1000;
+/// What a front-end waits for an invalidation before it refuses the upload.
+const UPLOAD_TIME: Duration = Duration::from_secs(10);
 /// Between two requests of one client.
 const PAUSE: Duration = Duration::from_millis(4);
 /// Long enough for some of a hand-over to arrive.
@@ -60,6 +64,45 @@ async fn what_is_deleted_while_it_is_written_and_handed_over_is_not_read_again()
     let (hits, writes) = race.end().await;
     assert!(hits > 100 && writes > 100, "{hits} hits, {writes} writes");
     assert!(deletions > 1, "{deletions} deletions");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nodes_that_hang_in_the_middle_of_a_hand_over_hold_up_no_write_for_long() {
+    let world = World::start().await;
+    world.serving(1).await;
+    let race = Race::begin(&world).await;
+    let heir = |pool: &PoolState| {
+        let coming = pool.pool.coming.as_ref()?.nodes.last().copied()?;
+        let node = pool.nodes.iter().find(|node| Some(node.id) == coming)?;
+        node.instance.clone()
+    };
+    let owner = |pool: &PoolState| {
+        pool.pool.coming.as_ref()?;
+        serving_at(pool, 0)?.instance.clone()
+    };
+    hang_while_growing(&world, 2, heir).await;
+    hang_while_growing(&world, 3, owner).await;
+    let (hits, writes) = race.end().await;
+    assert!(hits > 100 && writes > 100, "{hits} hits, {writes} writes");
+}
+
+/// The node that `whom` names once a hand-over has begun hangs until it was left out.
+async fn hang_while_growing(
+    world: &World,
+    size: usize,
+    whom: impl Fn(&PoolState) -> Option<String>,
+) {
+    let path = format!("/api/configure_cache?numNodes={size}");
+    assert_eq!(world.post(&path).await.0, StatusCode::OK);
+    let mut victim = None;
+    until("a hand-over", async || {
+        victim = whom(&world.pool().await);
+        victim.is_some()
+    })
+    .await;
+    let hangs = SILENCE + Duration::from_secs(2);
+    world.cloud.hang(&victim.unwrap(), hangs);
+    world.serving(size).await;
 }
 
 async fn walk(world: &World) {
@@ -208,10 +251,12 @@ impl Client {
         let mut writes = 0;
         while !self.stop.is_cancelled() {
             let version = self.commit(key);
+            let begun = Instant::now();
             while !self.front_end.invalidate(&format!("key-{key}")).await {
                 tokio::time::sleep(PAUSE).await;
             }
             self.acknowledge(key, version);
+            assert!(begun.elapsed() < UPLOAD_TIME, "it would have been refused");
             writes += 1;
             // Else there is nothing to be read between two writes of a crowd.
             tokio::time::sleep(PAUSE * 25).await;

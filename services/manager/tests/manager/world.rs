@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use catalog::test_support::{PASSWORD, database};
-use catalog::{Catalog, DatabaseSettings};
+use catalog::{Catalog, DatabaseSettings, PoolState};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use kit::client::Client;
 use kit::door::Api;
 use kit::pool::{Statistics, Table};
 use kit::token::Token;
-use manager::blueprint::Make;
+use manager::blueprint::{Make, Version};
 use manager::bucket::{Bucket, BucketError};
 use manager::cloud::{Cloud, CloudError, Launched, Listed, Made, Order};
 use manager::nodes::Nodes;
@@ -206,6 +206,14 @@ impl World {
             table.nodes.len() == nodes && table.nodes.iter().all(Option::is_some)
         })
         .await
+    }
+
+    /// The pool as the database has it.
+    pub(crate) async fn pool(&self) -> PoolState {
+        let text = self.bucket.json(BLUEPRINT).unwrap().to_string();
+        let version = Version::read(text.as_bytes()).unwrap();
+        let first = version.blueprint.first("cache");
+        self.catalog.pool_or_create(&first).await.unwrap()
     }
 
     /// The deployer writes another blueprint of the pool.
@@ -404,6 +412,13 @@ impl FakeCloud {
         instance.state = InstanceState::Terminated;
         if let Some(node) = instance.node.take() {
             node.shutdown_background();
+        }
+    }
+
+    /// The node takes connections, and answers nothing for so long: its only thread is kept busy.
+    pub(crate) fn hang(&self, id: &str, time: Duration) {
+        if let Some(node) = &self.lock().instances[id].node {
+            node.spawn(async move { std::thread::sleep(time) });
         }
     }
 
