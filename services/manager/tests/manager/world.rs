@@ -428,6 +428,7 @@ struct Ec2 {
     limit: Option<usize>,
     subnets: Vec<String>,
     next_address: Option<IpAddr>,
+    terminations: usize,
 }
 
 struct FakeInstance {
@@ -469,6 +470,11 @@ impl FakeCloud {
     /// The subnets of all launches asked for.
     pub(crate) fn subnets(&self) -> Vec<String> {
         self.lock().subnets.clone()
+    }
+
+    /// How often something was to be terminated.
+    pub(crate) fn terminations(&self) -> usize {
+        self.lock().terminations
     }
 
     /// The next launches are refused so.
@@ -594,6 +600,7 @@ impl Cloud for FakeCloud {
     }
 
     async fn terminate(&self, instance: &str) -> Result<(), CloudError> {
+        self.lock().terminations += 1;
         if self.has_ended(instance).await? {
             return Err(CloudError::Refused {
                 code: "UnauthorizedOperation".to_owned(),
