@@ -124,7 +124,10 @@ pub async fn run(
     tasks.spawn(async move { pool.follow(stop).await });
     let (preparing, stop) = (store.clone(), shutdown.clone());
     tasks.spawn(async move { preparing.prepare(&stop).await });
-    let server = Server::new(health(&store), metrics);
+    let mut server = Server::new(health(&store), metrics);
+    if front_end.pages.need_login() {
+        server = server.tell_peers();
+    }
     let drained = server
         .serve(
             listener,

@@ -70,6 +70,11 @@ pub(crate) struct Pages {
 }
 
 impl Pages {
+    /// Whether who looks at them has to log in.
+    pub(crate) const fn need_login(&self) -> bool {
+        self.access.is_limited()
+    }
+
     pub(crate) fn new(
         settings: &Settings,
         pool: Arc<Pool>,
@@ -142,7 +147,7 @@ impl Visit<'_> {
     }
 
     fn is_let_in(&self) -> bool {
-        self.csrf.is_some() || matches!(self.front_end.pages.access, Access::Everybody)
+        self.csrf.is_some() || !self.front_end.pages.need_login()
     }
 
     fn render<T: Serialize>(&self, status: StatusCode, name: &str, page: &T) -> Response<Body> {

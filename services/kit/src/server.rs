@@ -11,6 +11,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::header::HeaderName;
 use http::{Request, Response};
 use hyper::server::conn::http1;
 use hyper_util::rt::TokioIo;
@@ -79,6 +80,10 @@ pub enum Access {
     /// Those answered with 5xx; the rest only if `RUST_LOG` asks for `debug`.
     Failures,
 }
+
+/// For whom a service of ours asks another: the address that its own request came from. Believed of
+/// those only who know the deployment's token.
+pub const CLIENT: HeaderName = HeaderName::from_static("x-bivouac-client");
 
 /// The address a request came from, among its extensions if [`Server::tell_peers`] asks for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -83,6 +83,7 @@ impl<C: Cloud> Launcher<C> {
                 // An ending one's launch was not answered: asked again, EC2 names the instance.
                 (Stage::Launching | Stage::Ending, None) => self.launch(node, version).await?,
                 (Stage::Ending, Some(instance)) => self.terminate(node, instance).await,
+                (Stage::Lost, Some(instance)) => self.ask_for_its_end(instance).await,
                 _ => {}
             }
         }
@@ -209,6 +210,14 @@ impl<C: Cloud> Launcher<C> {
         }
     }
 
+    /// One that has ended is not waited for: it is listed no more, and so has to be asked for.
+    async fn ask_for_its_end(&mut self, instance: &str) {
+        let is_due = self.listed.is_none_or(|at| at.elapsed() >= LIST_BUSY);
+        if is_due && matches!(self.cloud.has_ended(instance).await, Ok(true)) {
+            self.vanished.insert(instance.to_owned());
+        }
+    }
+
     async fn list(&mut self, state: &PoolState, version: &Version) {
         let is_judged = self.keeper.seen().judged.as_ref() == Some(&version.hash);
         let every = match (is_judged, pool::is_steady(state)) {
@@ -240,14 +249,13 @@ impl<C: Cloud> Launcher<C> {
                 (id, instance)
             })
             .collect();
-        self.terminated.retain(|id, _| {
-            state
-                .nodes
-                .iter()
-                .any(|node| node.instance.as_ref() == Some(id))
-        });
+        let is_known = |id: &String| {
+            let mut nodes = state.nodes.iter();
+            nodes.any(|node| node.instance.as_ref() == Some(id))
+        };
+        self.terminated.retain(|id, _| is_known(id));
         self.vanished
-            .retain(|id| self.terminated.contains_key(id) && !instances.contains_key(id));
+            .retain(|id| is_known(id) && !instances.contains_key(id));
         for id in &self.vanished {
             let gone = Instance {
                 state: InstanceState::Terminated,

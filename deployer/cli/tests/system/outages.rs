@@ -20,87 +20,92 @@ const LOOK: Duration = Duration::from_secs(1);
 struct Outage {
     what: &'static str,
     /// Takes it away; where it does not come back by itself, gives it back after a while.
-    happen: fn(&Laptop),
+    happen: fn(&Scene<'_>),
     /// How the failures begin that cannot be helped.
     may_fail: &'static [&'static str],
 }
 
-const OUTAGES: [Outage; 8] = [
+const OUTAGES: [Outage; 10] = [
     Outage {
         what: "a cache node's process is killed",
-        happen: |laptop| kill_all(&[youngest(laptop, NODE)]),
+        happen: |scene| kill_all(&[scene.youngest(NODE)]),
         may_fail: &[],
     },
     Outage {
         what: "a node's instance is gone",
-        happen: |laptop| kill_all(&[youngest(laptop, "localcloud init")]),
+        happen: |scene| kill_all(&[scene.youngest("localcloud init")]),
         may_fail: &[],
     },
     Outage {
         what: "a node's host hangs for 6 s",
-        happen: |laptop| {
-            let host = host(laptop);
-            signal_all(&host, Signal::SIGSTOP);
-            std::thread::sleep(Duration::from_secs(6));
-            signal_all(&host, Signal::SIGCONT);
-        },
+        happen: |scene| hang(&scene.host(), 6),
         may_fail: &[],
     },
     Outage {
         what: "a node's host hangs for good",
-        happen: |laptop| signal_all(&host(laptop), Signal::SIGSTOP),
+        happen: |scene| signal_all(&scene.host(), Signal::SIGSTOP),
+        may_fail: &[],
+    },
+    Outage {
+        what: "both nodes die while a third joins",
+        happen: |scene| {
+            scene.ask_for(NODES + 1);
+            let nodes = || scene.laptop.processes(NODE);
+            let before = nodes();
+            until("a third node", || nodes().len() > before.len());
+            kill_all(&before);
+            scene.ask_for(NODES);
+        },
+        may_fail: &[],
+    },
+    Outage {
+        what: "the manager hangs for 5 s",
+        happen: |scene| hang(&scene.laptop.processes("bin/manager"), 5),
         may_fail: &[],
     },
     Outage {
         what: "the manager is killed",
-        happen: |laptop| kill_all(&[youngest(laptop, "bin/manager")]),
+        happen: |scene| kill_all(&[scene.youngest("bin/manager")]),
         may_fail: &[],
     },
     Outage {
         what: "the front-end is killed",
-        happen: |laptop| kill_all(&[youngest(laptop, "bin/front-end")]),
+        happen: |scene| kill_all(&[scene.youngest("bin/front-end")]),
         // It answers before it has reached its database again.
         may_fail: &["connection: ", "refused: 503 "],
     },
     Outage {
         what: "PostgreSQL is killed",
-        happen: |laptop| kill_all(&[youngest(laptop, "bin/postgres -D")]),
+        happen: |scene| kill_all(&[scene.youngest("bin/postgres -D")]),
         may_fail: &["refused: 503 "],
     },
     Outage {
         what: "PostgreSQL hangs for 10 s",
-        happen: |laptop| {
-            let server = laptop.processes("postgres");
-            signal_all(&server, Signal::SIGSTOP);
-            std::thread::sleep(Duration::from_secs(10));
-            signal_all(&server, Signal::SIGCONT);
-        },
+        happen: |scene| hang(&scene.laptop.processes("postgres"), 10),
         may_fail: &["refused: 503 "],
     },
 ];
 
 const NODE: &str = "bin/cache-node";
 
-/// The one of a kind that was started last: of the inits it is a node's, the manager's is older.
-fn youngest(laptop: &Laptop, words: &str) -> i32 {
-    let found = laptop.processes(words).pop();
-    found.unwrap_or_else(|| panic!("nothing is {words}"))
-}
-
-/// All that runs on a node's host, which is where its init was told to be.
-fn host(laptop: &Laptop) -> Vec<i32> {
-    let words = std::fs::read(format!("/proc/{}/cmdline", youngest(laptop, NODE))).unwrap();
-    let words = String::from_utf8(words).unwrap();
-    let (root, _) = words.split_once("/opt/bivouac/").unwrap();
-    let all = laptop.processes(root);
-    assert!(all.len() > 1, "{root} has its init and the node at least");
-    all
-}
-
 fn signal_all(pids: &[i32], signal: Signal) {
     for pid in pids {
         // One that has ended meanwhile needs no signal.
         let _ = kill(Pid::from_raw(*pid), signal);
+    }
+}
+
+fn hang(pids: &[i32], seconds: u64) {
+    signal_all(pids, Signal::SIGSTOP);
+    std::thread::sleep(Duration::from_secs(seconds));
+    signal_all(pids, Signal::SIGCONT);
+}
+
+fn until(what: &str, is_so: impl Fn() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < deadline, "it never came to {what}");
+        std::thread::sleep(Duration::from_millis(20));
     }
 }
 
@@ -167,10 +172,31 @@ impl<'a> Scene<'a> {
         }
     }
 
+    fn ask_for(&self, nodes: u32) {
+        let asked = self.deployment.ask_for(nodes);
+        self.runtime.block_on(asked).unwrap();
+    }
+
+    /// The one of a kind that was started last: of the inits it is a node's, the manager's is older.
+    fn youngest(&self, words: &str) -> i32 {
+        let found = self.laptop.processes(words).pop();
+        found.unwrap_or_else(|| panic!("nothing is {words}"))
+    }
+
+    /// All that runs on a node's host, which is where its init was told to be.
+    fn host(&self) -> Vec<i32> {
+        let words = std::fs::read(format!("/proc/{}/cmdline", self.youngest(NODE))).unwrap();
+        let words = String::from_utf8(words).unwrap();
+        let (root, _) = words.split_once("/opt/bivouac/").unwrap();
+        let all = self.laptop.processes(root);
+        assert!(all.len() > 1, "{root} has its init and the node at least");
+        all
+    }
+
     fn go_through(&self, outage: &Outage) {
         let _ = self.drive.cut_phase();
         let begun = Instant::now();
-        (outage.happen)(self.laptop);
+        (outage.happen)(self);
         let whole = self.await_whole(outage.what);
         let mut tally = self.drive.cut_phase().tally;
         let after = self.runtime.block_on(self.drive.read_all());

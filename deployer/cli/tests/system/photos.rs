@@ -98,21 +98,14 @@ impl Photos {
 
     /// Waits until a photo can be stored and read.
     pub(crate) fn await_service(&self) {
-        let begun = Instant::now();
-        loop {
-            let served = self
-                .upload("probe", 1000)
-                .and_then(|()| self.read("probe").map(drop));
-            match served {
-                Ok(()) => return,
-                Err(error) => assert!(begun.elapsed() < PATIENCE, "it does not come back: {error}"),
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
+        asked_again(|| {
+            self.upload("probe", 1000)
+                .and_then(|()| self.read("probe").map(drop))
+        });
     }
 
     /// Reads every photo that was acknowledged, those of the load too; each has to be there, to the
-    /// byte.
+    /// byte. What was killed a moment ago may be away once more: whoever is refused asks again.
     pub(crate) fn assert_all_there(&self) {
         let keys: Vec<String> = self.0.sent.lock().unwrap().keys().cloned().collect();
         let mut there = 0;
@@ -121,15 +114,20 @@ impl Photos {
             if before.acknowledged.is_none() {
                 continue;
             }
-            let found = self.read(&key).unwrap_or_else(|e| panic!("{key}: {e}"));
+            let found = asked_again(|| self.read(&key));
             let fits = before.may_be(&found) || self.sent(&key).may_be(&found);
             assert!(fits, "{key} is another photo than the one stored");
             there += 1;
         }
         assert!(there > 0, "no upload was acknowledged");
-        let read = self.0.runtime.block_on(self.0.drive.read_all());
-        assert_eq!(read.failed(), 0, "{:?}", read.failures);
-        self.assert_no_violation();
+        asked_again(|| {
+            let read = self.0.runtime.block_on(self.0.drive.read_all());
+            self.assert_no_violation();
+            match read.failed() {
+                0 => Ok(()),
+                _ => Err(format!("{:?}", read.failures)),
+            }
+        });
     }
 
     fn assert_no_violation(&self) {
@@ -181,6 +179,17 @@ impl Photos {
             return Err(format!("{status} {body}"));
         }
         serde_json::from_str(body).map_err(|error| error.to_string())
+    }
+}
+
+fn asked_again<T>(ask: impl Fn() -> Result<T, String>) -> T {
+    let begun = Instant::now();
+    loop {
+        match ask() {
+            Ok(answer) => return answer,
+            Err(error) => assert!(begun.elapsed() < PATIENCE, "it stays so: {error}"),
+        }
+        std::thread::sleep(Duration::from_millis(50));
     }
 }
 

@@ -2,10 +2,11 @@
 //! in: pages that show photos and take uploads would otherwise be a way around its token.
 
 use catalog::Catalog;
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 use kit::csrf;
 use kit::door::Api;
 use kit::session::{self, Key, SessionId, Sessions};
+use kit::token::Token;
 
 use crate::Closing;
 use crate::failure::Failure;
@@ -23,6 +24,7 @@ pub(super) enum Access {
 pub(super) struct Logins {
     key: Key,
     sessions: Sessions,
+    internal_token: Token,
 }
 
 /// Why somebody may not look.
@@ -35,6 +37,11 @@ pub(super) enum Denied {
 }
 
 impl Access {
+    /// Whether who looks has to log in.
+    pub(super) const fn is_limited(&self) -> bool {
+        matches!(self, Self::LoggedIn(_))
+    }
+
     pub(super) fn new(settings: &Settings) -> Result<Self, Closing> {
         match settings.api {
             Api::Open => Ok(Self::Everybody),
@@ -42,7 +49,11 @@ impl Access {
                 let key = settings.secrets.session_key.clone();
                 let key = key.ok_or(Closing::SessionKey)?;
                 let sessions = Sessions::of_the_manager(key.clone());
-                Ok(Self::LoggedIn(Logins { key, sessions }))
+                Ok(Self::LoggedIn(Logins {
+                    key,
+                    sessions,
+                    internal_token: settings.secrets.internal_token.clone(),
+                }))
             }
         }
     }
@@ -78,6 +89,11 @@ impl Access {
 }
 
 impl Logins {
+    /// By which the manager knows that we say truly who asks.
+    pub(super) fn internal_token(&self) -> HeaderValue {
+        self.internal_token.header_value()
+    }
+
     /// The session of a browser that asks for the login form, begun if need be: it means nothing yet,
     /// and keeps other sites from sending the form in the browser's name.
     pub(super) fn visitor(&self, headers: &HeaderMap) -> (SessionId, Option<session::Begun>) {

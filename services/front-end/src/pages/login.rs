@@ -8,6 +8,8 @@ use http::header::{CONTENT_TYPE, COOKIE, RETRY_AFTER, SET_COOKIE};
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use kit::body::{self, Body, Incoming};
 use kit::reply;
+use kit::server::{CLIENT, Peer};
+use kit::token;
 
 use super::Visit;
 use super::access::{Access, Denied, Logins};
@@ -147,6 +149,15 @@ async fn ask(visit: &Visit<'_>, path: &str, form: Bytes) -> Result<Response<Byte
         .header(CONTENT_TYPE, "application/x-www-form-urlencoded");
     for cookie in visit.headers().get_all(COOKIE) {
         request = request.header(COOKIE, cookie);
+    }
+    // Wrong passwords are counted by who sends them, and to the manager all of these come from here.
+    if let (Access::LoggedIn(logins), Some(Peer(client))) = (
+        &visit.front_end.pages.access,
+        visit.request.extensions().get(),
+    ) {
+        request = request
+            .header(CLIENT, client.to_string())
+            .header(token::HEADER, logins.internal_token());
     }
     let request = request.body(body::full(form)).map_err(|_| not_now())?;
     let sent = visit.front_end.http.send(request, ANSWER_TIME).await;

@@ -7,8 +7,9 @@ use http::header::{HeaderValue, SET_COOKIE};
 use http::request::Parts;
 use http::{HeaderMap, Response, StatusCode};
 use kit::body::{Body, Incoming};
-use kit::server::Peer;
+use kit::server::{CLIENT, Peer};
 use kit::session::SessionId;
+use kit::token::Token;
 use kit::words::sentence;
 use kit::{csrf, reply};
 use serde_json::json;
@@ -113,7 +114,7 @@ pub(super) async fn log_in<B>(
         return form(manager, headers, StatusCode::FORBIDDEN, Some(problem));
     }
     let now = Instant::now();
-    let from = address(head);
+    let from = address(head, &manager.settings.secrets.internal_token);
     if let Some(wait) = pages.tries.wait(from, now) {
         return wait_first(manager, headers, wait);
     }
@@ -136,8 +137,15 @@ pub(super) async fn log_in<B>(
     }
 }
 
-/// Where a request came from. Those of which it is not known share an address.
-fn address(head: &Parts) -> IpAddr {
+/// Where a request came from: a front-end of ours says for whom it asks. Those of which it is not known
+/// share an address.
+fn address(head: &Parts, internal_token: &Token) -> IpAddr {
+    let client = head.headers.get(CLIENT).and_then(|it| it.to_str().ok());
+    if let Some(client) = client.and_then(|client| client.parse().ok())
+        && internal_token.accepts(&head.headers)
+    {
+        return client;
+    }
     let peer = head.extensions.get::<Peer>();
     peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |Peer(address)| *address)
 }

@@ -39,6 +39,16 @@ async fn a_dead_nodes_place_is_empty_until_another_takes_it() {
 }
 
 #[tokio::test]
+async fn an_instance_that_has_ended_is_neither_waited_for_nor_terminated_again() {
+    let world = World::start().await;
+    let before = world.serving(1).await;
+    world.cloud.kill(&before.nodes[0].clone().unwrap().instance);
+    let is_new = |table: &kit::pool::Table| table.nodes != before.nodes && table.nodes != [None];
+    world.table_when("a successor", is_new).await;
+    assert_eq!(world.cloud.terminations(), 0);
+}
+
+#[tokio::test]
 async fn a_node_that_restarts_quickly_keeps_its_place_and_gets_its_configuration_back() {
     let world = World::start().await;
     let before = world.serving(1).await;

@@ -149,12 +149,18 @@ async fn five_wrong_passwords_make_even_the_right_one_wait_but_not_from_elsewher
     assert_eq!(answer.status(), StatusCode::TOO_MANY_REQUESTS);
     assert!(answer.headers().contains_key("retry-after"));
     assert!(text(&answer).contains("Too many wrong passwords"));
-    let status = log_in_from("127.0.0.99:0", &world, &person).await;
-    assert!(status.starts_with("HTTP/1.1 303"), "{status}");
+    let pretending = "x-bivouac-client: 203.0.113.9\r\nx-bivouac-token: a guess\r\n";
+    let status = log_in_from("127.0.0.1:0", pretending, &world, &person).await;
+    assert!(status.starts_with("HTTP/1.1 429"), "{status}");
+    let passed_on = format!("x-bivouac-client: 203.0.113.9\r\nx-bivouac-token: {TOKEN}\r\n");
+    for (address, head) in [("127.0.0.99:0", ""), ("127.0.0.1:0", &passed_on)] {
+        let status = log_in_from(address, head, &world, &person).await;
+        assert!(status.starts_with("HTTP/1.1 303"), "{head}{status}");
+    }
 }
 
 /// Sends the right password from another address; the status line that answers.
-async fn log_in_from(address: &str, world: &World, person: &Person<'_>) -> String {
+async fn log_in_from(address: &str, head: &str, world: &World, person: &Person<'_>) -> String {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind(address.parse().unwrap()).unwrap();
     let url = world.url("");
@@ -167,7 +173,7 @@ async fn log_in_from(address: &str, world: &World, person: &Person<'_>) -> Strin
         .finish();
     let cookie = person.cookie.clone().unwrap();
     let request = format!(
-        "POST /login HTTP/1.1\r\nhost: {host}\r\ncookie: {}\r\nconnection: close\r\n\
+        "POST /login HTTP/1.1\r\nhost: {host}\r\ncookie: {}\r\n{head}connection: close\r\n\
          content-length: {}\r\n\r\n{body}",
         cookie.to_str().unwrap(),
         body.len()

@@ -3,15 +3,14 @@
 
 use std::time::Duration;
 
+use catalog::PoolState;
 use catalog::test_support::limit_revision;
-use catalog::{PoolRow, PoolState};
 use http::StatusCode;
-use manager::blueprint::Version;
 use manager::pool::is_steady;
 use tokio::time::Instant;
 
 use crate::front::{Found, FrontEnd};
-use crate::world::{BLUEPRINT, World, until};
+use crate::world::{World, until};
 
 /// Far more than any resize takes.
 const LIVES: u32 = 80;
@@ -25,7 +24,7 @@ async fn a_manager_killed_after_every_change_of_a_resize_ends_as_wished_and_the_
 {
     let mut scene = Scene::begin().await;
     for size in [3, 2] {
-        let revision = scene.pool().await.pool.revision;
+        let revision = scene.world.pool().await.pool.revision;
         limit_revision(&scene.world.catalog, revision + 1).await;
         let path = format!("/api/configure_cache?numNodes={size}");
         assert_eq!(scene.world.post(&path).await.0, StatusCode::OK);
@@ -113,21 +112,15 @@ impl Scene {
             died: Instant::now(),
             has_lapsed: false,
         };
-        until("the pool settled", async || is_settled(&scene.pool().await)).await;
+        until("the pool settled", async || {
+            is_settled(&scene.world.pool().await)
+        })
+        .await;
         for key in 0..KEYS {
             scene.fill(key).await;
         }
         assert!(scene.photos.iter().all(|photo| photo.is_cached));
         scene
-    }
-
-    async fn pool(&self) -> PoolState {
-        let text = self.world.bucket.json(BLUEPRINT).unwrap().to_string();
-        let first: PoolRow = Version::read(text.as_bytes())
-            .unwrap()
-            .blueprint
-            .first("cache");
-        self.world.catalog.pool_or_create(&first).await.unwrap()
     }
 
     async fn kill(&mut self) {
@@ -139,7 +132,7 @@ impl Scene {
     /// written. Answers how many managers it took.
     async fn live_and_die_until(&mut self, is_done: impl Fn(&PoolState) -> bool) -> u32 {
         for life in 0..LIVES {
-            let before = self.pool().await;
+            let before = self.world.pool().await;
             if is_done(&before) {
                 limit_revision(&self.world.catalog, i64::MAX).await;
                 self.live().await;
@@ -148,7 +141,7 @@ impl Scene {
             limit_revision(&self.world.catalog, before.pool.revision + 1).await;
             self.live().await;
             until("a change", async || {
-                self.pool().await.pool.revision > before.pool.revision
+                self.world.pool().await.pool.revision > before.pool.revision
             })
             .await;
             self.kill().await;
@@ -156,7 +149,7 @@ impl Scene {
                 self.write((life as usize * 4 + turn) % (KEYS / 2)).await;
             }
         }
-        panic!("{:?} after {LIVES} managers", self.pool().await);
+        panic!("{:?} after {LIVES} managers", self.world.pool().await);
     }
 
     /// The next manager begins; it beats as soon as it has read the state.

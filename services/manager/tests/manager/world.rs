@@ -9,8 +9,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use catalog::test_support::{self, PASSWORD, database};
 use catalog::{
-    By, Catalog, Change, Commit, DatabaseSettings, Decision, NewPhoto, Notes, Outcome, Save,
-    ScalerState,
+    By, Catalog, Change, Commit, DatabaseSettings, Decision, NewPhoto, Notes, Outcome, PoolState,
+    Save, ScalerState,
 };
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use jiff::{SignedDuration, Timestamp};
@@ -18,7 +18,7 @@ use kit::client::Client;
 use kit::door::Api;
 use kit::pool::{Statistics, Table};
 use kit::token::Token;
-use manager::blueprint::Make;
+use manager::blueprint::{Make, Version};
 use manager::bucket::{Bucket, BucketError, Object};
 use manager::cloud::{Cloud, CloudError, Launched, Listed, Made, Order};
 use manager::nodes::Nodes;
@@ -257,6 +257,14 @@ impl World {
         .await
     }
 
+    /// The pool as the database has it.
+    pub(crate) async fn pool(&self) -> PoolState {
+        let text = self.bucket.json(BLUEPRINT).unwrap().to_string();
+        let version = Version::read(text.as_bytes()).unwrap();
+        let first = version.blueprint.first("cache");
+        self.catalog.pool_or_create(&first).await.unwrap()
+    }
+
     /// The deployer writes another blueprint of the pool.
     pub(crate) fn edit(&self, change: impl FnOnce(&mut Value)) {
         let mut value = self.bucket.json(BLUEPRINT).unwrap();
@@ -420,6 +428,7 @@ struct Ec2 {
     limit: Option<usize>,
     subnets: Vec<String>,
     next_address: Option<IpAddr>,
+    terminations: usize,
 }
 
 struct FakeInstance {
@@ -463,6 +472,11 @@ impl FakeCloud {
         self.lock().subnets.clone()
     }
 
+    /// How often something was to be terminated.
+    pub(crate) fn terminations(&self) -> usize {
+        self.lock().terminations
+    }
+
     /// The next launches are refused so.
     pub(crate) fn refuse(&self, errors: Vec<CloudError>) {
         self.lock().refusals = errors;
@@ -485,6 +499,13 @@ impl FakeCloud {
         instance.state = InstanceState::Terminated;
         if let Some(node) = instance.node.take() {
             node.shutdown_background();
+        }
+    }
+
+    /// The node takes connections, and answers nothing for so long: its only thread is kept busy.
+    pub(crate) fn hang(&self, id: &str, time: Duration) {
+        if let Some(node) = &self.lock().instances[id].node {
+            node.spawn(async move { std::thread::sleep(time) });
         }
     }
 
@@ -579,6 +600,7 @@ impl Cloud for FakeCloud {
     }
 
     async fn terminate(&self, instance: &str) -> Result<(), CloudError> {
+        self.lock().terminations += 1;
         if self.has_ended(instance).await? {
             return Err(CloudError::Refused {
                 code: "UnauthorizedOperation".to_owned(),
