@@ -46,6 +46,10 @@ pub trait Observer: Sync {
 /// How often what a listing still shows is removed again: an answer that was lost can come to
 /// light late.
 const ROUNDS: usize = 5;
+/// For so many polls a group that is in use is waited for before all is listed anew: what holds it may
+/// have been made by a call whose answer was lost, after the listing. In the last round as long as it
+/// takes.
+const GROUP_POLLS: u32 = 40;
 
 /// Removes everything that is ours, and looks twice whether it is gone. `quiet` is how long to wait
 /// before the first of the two looks; see [`deployer_aws::Pace`].
@@ -58,18 +62,27 @@ pub async fn tear_down(
 ) -> Verdict {
     let mut failures = Vec::new();
     let mut waited = false;
-    for _ in 0..ROUNDS {
+    for round in 1..=ROUNDS {
+        let is_last = round == ROUNDS;
         let inventory = match read::inventory(account, scope).await {
             Ok(inventory) => inventory,
             Err(error) => return Verdict::CannotProve(error),
         };
         if !inventory.is_empty() {
-            let outcome = remove_all(account, &inventory, stop.clone(), observer).await;
+            let patience = if is_last {
+                remove::GROUP_DEADLINE
+            } else {
+                account.target.pace.poll * GROUP_POLLS
+            };
+            let outcome = remove_all(account, &inventory, patience, stop.clone(), observer).await;
             if *stop.borrow() {
                 return Verdict::Stopped;
             }
             failures = outcome;
             if !failures.is_empty() {
+                if !is_last && failures.iter().all(is_a_held_group) {
+                    continue;
+                }
                 break;
             }
         }
@@ -93,6 +106,12 @@ pub async fn tear_down(
     }
 }
 
+/// Whether nothing else is wrong but that something that is not known yet uses a group.
+fn is_a_held_group((removal, error): &(Removal, AwsError)) -> bool {
+    matches!(removal.action, RemovalAction::SecurityGroup)
+        && matches!(error, AwsError::NotReached { .. })
+}
+
 async fn twice_empty(
     account: &Account,
     scope: &Scope,
@@ -110,6 +129,7 @@ async fn twice_empty(
 async fn remove_all(
     account: &Account,
     inventory: &Inventory,
+    patience: Duration,
     stop: watch::Receiver<bool>,
     observer: &dyn Observer,
 ) -> Vec<(Removal, AwsError)> {
@@ -120,7 +140,13 @@ async fn remove_all(
     let work = |index: usize| -> Work<'_> {
         Box::pin(async move {
             observer.started(index);
-            let result = remove_one(account, &list_of_work[index], &observer.progress(index)).await;
+            let result = remove_one(
+                account,
+                &list_of_work[index],
+                patience,
+                &observer.progress(index),
+            )
+            .await;
             observer.ended(index, &result);
             result
         })
@@ -135,6 +161,7 @@ async fn remove_all(
 async fn remove_one(
     account: &Account,
     removal: &Removal,
+    patience: Duration,
     progress: &Progress,
 ) -> Result<(), AwsError> {
     let id = &removal.id;
@@ -149,7 +176,9 @@ async fn remove_one(
         RemovalAction::Interface => remove::interface(account, id).await,
         RemovalAction::Bucket => remove::bucket(account, id).await,
         RemovalAction::Rules => remove::rules(account, id).await,
-        RemovalAction::SecurityGroup => remove::security_group(account, id, progress).await,
+        RemovalAction::SecurityGroup => {
+            remove::security_group(account, id, patience, progress).await
+        }
         RemovalAction::Role => remove::role(account, id).await,
         RemovalAction::Profile => remove::profile(account, id).await,
     }

@@ -153,11 +153,14 @@ impl Site {
                 self.await_left(id, progress).await?;
                 crate::remove::rules(&self.account, id).await.map(|()| None)
             }
-            Action::RemoveSecurityGroup { id } => {
-                crate::remove::security_group(&self.account, id, progress)
-                    .await
-                    .map(|()| None)
-            }
+            Action::RemoveSecurityGroup { id } => crate::remove::security_group(
+                &self.account,
+                id,
+                crate::remove::GROUP_DEADLINE,
+                progress,
+            )
+            .await
+            .map(|()| None),
             Action::RemoveRole { name } => {
                 self.await_unused(name, progress).await?;
                 crate::remove::role(&self.account, name)

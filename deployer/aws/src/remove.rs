@@ -13,7 +13,7 @@ use crate::{carry_out::POLICY_NAME, stored};
 const INSTANCE_DEADLINE: Duration = Duration::from_secs(10 * 60);
 const DATABASE_DEADLINE: Duration = Duration::from_secs(30 * 60);
 /// Interfaces of databases and instances linger for minutes and hold their group.
-const GROUP_DEADLINE: Duration = Duration::from_secs(15 * 60);
+pub const GROUP_DEADLINE: Duration = Duration::from_secs(15 * 60);
 
 /// Terminates instances and waits until they are.
 ///
@@ -225,13 +225,14 @@ pub async fn rules(account: &Account, id: &str) -> Result<(), AwsError> {
 pub async fn security_group(
     account: &Account,
     id: &str,
+    deadline: Duration,
     progress: &Progress,
 ) -> Result<(), AwsError> {
     let what = format!("security group {id}");
     until(
         &what,
         account.target.pace.poll,
-        GROUP_DEADLINE,
+        deadline,
         progress,
         async || {
             let answer = account

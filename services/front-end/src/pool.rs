@@ -216,7 +216,11 @@ impl Pool {
             place,
             places: table.nodes.len(),
         };
-        match self.nodes.get(member, table.epoch, key).await {
+        let found = self.nodes.get(member, table.epoch, key).await;
+        if found.is_ok() {
+            self.acquit(member);
+        }
+        match found {
             Ok(Found::Photo(photo)) => Ok(Asked::Hit(photo, owner())),
             Ok(Found::Nothing(number)) => Ok(Asked::Miss(Lease {
                 member: member.clone(),
@@ -284,11 +288,27 @@ impl Pool {
         self.tables.current()?.owner(key.as_str()).cloned()
     }
 
+    /// Whether a node is passed by. When its time is over one reader tries it, and the others go on
+    /// passing it by until that one knows more.
     fn is_suspect(&self, member: &Member) -> bool {
-        let suspects = self.suspects.lock().unwrap_or_else(PoisonError::into_inner);
-        suspects
-            .get(&member.address)
-            .is_some_and(|until| *until > Instant::now())
+        let mut suspects = self.suspects.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        match suspects.get_mut(&member.address) {
+            Some(until) if *until > now => true,
+            Some(until) => {
+                *until = now + SUSPECT;
+                false
+            }
+            None => false,
+        }
+    }
+
+    /// A node that has answered is no suspect any more.
+    fn acquit(&self, member: &Member) {
+        let mut suspects = self.suspects.lock().unwrap_or_else(PoisonError::into_inner);
+        if !suspects.is_empty() {
+            suspects.remove(&member.address);
+        }
     }
 
     fn note(&self, member: &Member, error: &NodeError) {
@@ -300,7 +320,7 @@ impl Pool {
         if matches!(error, NodeError::Unreachable(_)) {
             let mut suspects = self.suspects.lock().unwrap_or_else(PoisonError::into_inner);
             let now = Instant::now();
-            suspects.retain(|_, until| *until > now);
+            suspects.retain(|_, until| *until + SUSPECT > now);
             suspects.insert(member.address.clone(), now + SUSPECT);
         }
     }

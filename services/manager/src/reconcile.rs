@@ -15,6 +15,9 @@ const LEADER_CHECK: Duration = Duration::from_secs(2);
 /// The longest time between two looks at the clock.
 const LOOK: Duration = Duration::from_millis(250);
 
+/// After a break as long as this the manager itself was away, not the nodes it heard nothing of.
+const HUNG: Duration = Duration::from_millis(1500);
+
 /// Leads whenever it can, for ever.
 pub async fn lead(keeper: Keeper) {
     let mut said = None;
@@ -72,7 +75,13 @@ async fn take_over(keeper: &Keeper) -> Result<Option<Leadership>, ChangeError> {
 
 async fn while_leading(keeper: &Keeper, leadership: &Leadership) {
     let mut checked = tokio::time::Instant::now();
+    let mut looked = checked;
     while keeper.state().is_some() {
+        if looked.elapsed() >= HUNG {
+            tracing::warn!(for_ms = looked.elapsed().as_millis(), "this manager hung");
+            keeper.seen().listening = std::time::Instant::now();
+        }
+        looked = tokio::time::Instant::now();
         if checked.elapsed() >= LEADER_CHECK {
             if !leadership.is_held().await {
                 // The nodes go on by the last state: nobody else can lead without the database.

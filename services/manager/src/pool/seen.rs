@@ -17,6 +17,8 @@ const SLACK: Duration = Duration::from_millis(100);
 pub struct Seen {
     /// When this process began to look. What an earlier one did may have effects until a lease later.
     pub started: Instant,
+    /// Since when it has looked without a break: while it hung itself, nobody was silent.
+    pub listening: Instant,
     /// The nodes, by id.
     pub nodes: BTreeMap<Uuid, NodeSeen>,
     /// The newest listing of the pool's instances, by instance id.
@@ -112,6 +114,7 @@ impl Seen {
     pub fn new(started: Instant) -> Self {
         Self {
             started,
+            listening: started,
             nodes: BTreeMap::new(),
             instances: BTreeMap::new(),
             judged: None,
@@ -153,7 +156,7 @@ impl Seen {
     #[must_use]
     pub fn silence(&self, id: Uuid, now: Instant) -> Duration {
         let answered = self.nodes.get(&id).and_then(|node| node.answered);
-        now.saturating_duration_since(answered.unwrap_or(self.started))
+        now.saturating_duration_since(answered.unwrap_or(self.started).max(self.listening))
     }
 
     /// Since when the node is fit for a place.
