@@ -1,7 +1,7 @@
 //! Load on a running photo cache, and a check of every answer.
 //!
-//! [`workload`] says what is asked for and [`pace`] when; [`client`] asks; [`content`] makes photos that
-//! say what they are; [`checker`] knows which version of each key a reader may be given; [`recorder`]
+//! `workload` says what is asked for and `pace` when; `client` asks; `content` makes photos that
+//! say what they are; `checker` knows which version of each key a reader may be given; `recorder`
 //! counts. [`run()`] puts a whole run together for the program `load`; tests and the walk use [`Drive`].
 
 mod address;
