@@ -2,6 +2,7 @@
 
 mod resources;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::StartError;
@@ -10,8 +11,27 @@ use crate::cloudwatch::CloudWatch;
 use crate::context::Context;
 use crate::ec2::Ec2;
 use crate::iam::Iam;
+use crate::logs::Logs;
 use crate::rds::Rds;
 use crate::s3::S3;
+
+/// Something that is in the account.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Thing {
+    /// Its kind, for example `volume`.
+    pub kind: &'static str,
+    /// Its tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+impl Thing {
+    pub(crate) fn new(kind: &'static str, tags: &BTreeMap<String, String>) -> Self {
+        Self {
+            kind,
+            tags: tags.clone(),
+        }
+    }
+}
 
 /// All services of one localcloud.
 #[derive(Debug)]
@@ -30,6 +50,8 @@ pub struct Cloud {
     pub s3: Arc<S3>,
     /// Metrics.
     pub cloudwatch: Arc<CloudWatch>,
+    /// Log groups.
+    pub logs: Logs,
 }
 
 impl Cloud {
@@ -45,6 +67,7 @@ impl Cloud {
         let s3 = Arc::new(S3::open(Arc::clone(&context), Arc::clone(&access)).await?);
         let cloudwatch =
             Arc::new(CloudWatch::open(Arc::clone(&context), Arc::clone(&access)).await?);
+        let logs = Logs::open(&context)?;
         ec2.tell_group_users(Arc::downgrade(&rds) as _);
         Ok(Self {
             context,
@@ -54,6 +77,7 @@ impl Cloud {
             rds,
             s3,
             cloudwatch,
+            logs,
         })
     }
 
@@ -69,6 +93,19 @@ impl Cloud {
             self.iam.remaining(),
             self.rds.remaining(),
             self.s3.remaining(),
+            self.cloudwatch.remaining(),
+            self.logs.remaining(),
+        ]
+        .concat()
+    }
+
+    /// What is in the account, each thing with its kind and tags: two with the same tags are a double.
+    pub fn things(&self) -> Vec<Thing> {
+        [
+            self.ec2.things(),
+            self.iam.things(),
+            self.rds.things(),
+            self.s3.things(),
         ]
         .concat()
     }

@@ -1,9 +1,10 @@
-//! CloudWatch: metrics, put and read back.
+//! CloudWatch: metrics, put and read back; alarms and dashboards, kept.
 //!
 //! Data are added up into whole UTC minutes by their timestamps, one series per region, namespace,
 //! name and set of dimensions; nothing is added up over dimensions, as on AWS. Minutes are kept for
 //! 15 days, as AWS keeps them: `DIR/metrics/log`, appended to at each put and rewritten now and then.
 
+mod alarms;
 mod answer;
 mod fields;
 mod list;
@@ -26,17 +27,23 @@ use crate::StartError;
 use crate::access::{self, Access};
 use crate::auth::Caller;
 use crate::context::Context;
+use crate::rehearsal::Delay;
+use crate::state::Document;
 use crate::wire::{ApiError, ErrorStyle, Params, Response};
 
+use alarms::Watched;
 use fields::{Fields, Scalars};
 use log::Log;
 use protocol::Protocol;
+use series::{Datum, Series};
 
 /// The metrics of an account.
 #[derive(Debug)]
 pub struct CloudWatch {
+    context: Arc<Context>,
     access: Arc<Access>,
-    log: Mutex<Log>,
+    watched: Document<Watched>,
+    log: Arc<Mutex<Log>>,
 }
 
 impl CloudWatch {
@@ -45,6 +52,7 @@ impl CloudWatch {
     /// # Errors
     /// They cannot be read.
     pub async fn open(context: Arc<Context>, access: Arc<Access>) -> Result<Self, StartError> {
+        let watched = context.state.document("alarms")?;
         let folder = context.home.join("metrics");
         let log = tokio::task::spawn_blocking(move || Log::open(&folder, Timestamp::now()))
             .await
@@ -55,8 +63,10 @@ impl CloudWatch {
                 source: source.into(),
             })?;
         Ok(Self {
+            context,
             access,
-            log: Mutex::new(log),
+            watched,
+            log: Arc::new(Mutex::new(log)),
         })
     }
 
@@ -104,7 +114,11 @@ impl CloudWatch {
     ) -> Option<Result<Value, ApiError>> {
         // One that is not a text is for the operation to refuse.
         let namespace = fields.text("Namespace").ok().flatten();
-        let checks = access::table::metrics(operation, namespace.as_deref())?;
+        let named = match named_in(operation, fields) {
+            Ok(named) => named,
+            Err(error) => return Some(Err(error)),
+        };
+        let checks = access::table::metrics(caller, operation, namespace.as_deref(), &named)?;
         if let Err(refusal) = self.access.permit(caller, &checks) {
             return Some(Err(refusal.error("monitoring")));
         }
@@ -114,17 +128,63 @@ impl CloudWatch {
             "PutMetricData" => self.put(fields, region, now),
             "GetMetricData" => query::metric_data(fields, region, self.log().store()),
             "GetMetricStatistics" => query::statistics(fields, region, self.log().store()),
-            "ListMetrics" => list::metrics(fields, region, self.log().store(), now),
+            "ListMetrics" => {
+                let stage = &self.context.stage;
+                let is_shown =
+                    |series: &Series| !stage.is_under_way(Delay::MetricListed, &series.key());
+                list::metrics(fields, region, self.log().store(), now, is_shown)
+            }
+            "PutMetricAlarm" => alarms::put_alarm(fields, region, &self.watched, now),
+            "DescribeAlarms" => alarms::describe_alarms(fields, region, &self.watched),
+            "DeleteAlarms" => alarms::delete_alarms(fields, region, &self.watched),
+            "PutDashboard" => alarms::put_dashboard(fields, region, &self.watched, now),
+            "ListDashboards" => alarms::list_dashboards(fields, region, &self.watched),
+            "DeleteDashboards" => alarms::delete_dashboards(fields, region, &self.watched),
             _ => return None,
         })
     }
 
+    /// What is left, one line each; metrics expire by themselves.
+    pub fn remaining(&self) -> Vec<String> {
+        self.watched.read(Watched::remaining)
+    }
+
     fn put(&self, fields: &Fields, region: &str, now: Timestamp) -> Result<Value, ApiError> {
         let data = put::parse(fields, region, now)?;
+        let stage = &self.context.stage;
+        if stage.rehearsal().is_some() {
+            self.put_late(data, now);
+            return Ok(answer::nothing());
+        }
         self.log()
             .append(data, now)
             .map_err(|error| ApiError::internal(&error))?;
         Ok(answer::nothing())
+    }
+
+    /// In a rehearsal data can be read some seconds after they were put, and a new metric is listed
+    /// later still.
+    fn put_late(&self, data: Vec<Datum>, now: Timestamp) {
+        let stage = &self.context.stage;
+        let Some(first) = data.first() else {
+            return;
+        };
+        for datum in &data {
+            let key = datum.series.key();
+            let is_new = self.log().store().minutes(&datum.series).is_none();
+            if is_new && !stage.is_under_way(Delay::MetricListed, &key) {
+                let _due = stage.begin(Delay::MetricListed, &key);
+            }
+        }
+        let due = stage.begin(Delay::DatumReadable, &first.series.namespace);
+        let log = Arc::clone(&self.log);
+        self.context.tasks.spawn(async move {
+            due.over().await;
+            let mut log = log.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Err(error) = log.append(data, now) {
+                tracing::error!(%error, "cannot keep metric data");
+            }
+        });
     }
 
     /// An error in the protocol of the request.
@@ -137,6 +197,17 @@ impl CloudWatch {
 
     fn log(&self) -> std::sync::MutexGuard<'_, Log> {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The alarms or dashboards that a call makes or deletes.
+fn named_in(operation: &str, fields: &Fields) -> Result<Vec<String>, ApiError> {
+    match operation {
+        "PutMetricAlarm" => fields.required_text("AlarmName").map(|name| vec![name]),
+        "PutDashboard" => fields.required_text("DashboardName").map(|name| vec![name]),
+        "DeleteAlarms" => fields.texts("AlarmNames"),
+        "DeleteDashboards" => fields.texts("DashboardNames"),
+        _ => Ok(Vec::new()),
     }
 }
 

@@ -3,7 +3,6 @@
 
 mod patient;
 
-use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -21,7 +20,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
-use crate::wire::Response;
+use crate::wire::{Response, full};
 use patient::Patient;
 
 /// The body of a request.
@@ -31,7 +30,7 @@ pub type RequestBody = UnsyncBoxBody<Bytes, io::Error>;
 pub type Request = http::Request<RequestBody>;
 
 /// Connections at a time to one service; more wait to be accepted.
-const MOST_CONNECTIONS: usize = 1024;
+const MOST_CONNECTIONS: u32 = 1024;
 /// Header lines of a request; more are answered 431.
 const MOST_HEADERS: usize = 100;
 /// Bytes of a request's head.
@@ -43,10 +42,34 @@ const BODY_PAUSE: Duration = Duration::from_secs(60);
 /// How long to wait after the system has refused a connection: it is out of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
+/// Marks the place of an answer in which the connection is closed.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("closed without an answer")]
+struct Closed;
+
+/// In the place of an answer: the connection is closed.
+pub(crate) fn closed() -> Response {
+    let mut response = Response::new(full(Bytes::new()));
+    response.extensions_mut().insert(Closed);
+    response
+}
+
+/// Room for the connections of one service.
+pub(crate) fn slots() -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(MOST_CONNECTIONS as usize))
+}
+
+/// Waits until all connections have ended. One slot is always held for the next.
+pub(crate) async fn all_gone(slots: &Semaphore) {
+    // It is never closed.
+    let _ = slots.acquire_many(MOST_CONNECTIONS - 1).await;
+}
+
 /// Accepts connections and answers their requests until told to stop. Then requests in flight have
 /// `drain` to end. False if some were cut off.
 pub(crate) async fn serve<H, F>(
     listener: TcpListener,
+    slots: Arc<Semaphore>,
     stop: CancellationToken,
     drain: Duration,
     answer: H,
@@ -55,7 +78,6 @@ where
     H: Fn(SocketAddr, Request) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Response> + Send + 'static,
 {
-    let slots = Arc::new(Semaphore::new(MOST_CONNECTIONS));
     let graceful = GracefulShutdown::new();
     let cut = CancellationToken::new();
     while let Some((stream, peer, slot)) = next(&listener, &slots, &stop).await {
@@ -82,29 +104,33 @@ async fn next(
 ) -> Option<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
     let accepted = async {
         let slot = Arc::clone(slots).acquire_owned().await.ok()?;
-        let mut told = false;
-        loop {
-            match listener.accept().await {
-                Ok((stream, peer)) => {
-                    if let Err(error) = stream.set_nodelay(true) {
-                        tracing::debug!(%error, "a connection is gone already");
-                    }
-                    return Some((stream, peer, slot));
-                }
-                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
-                Err(error) => {
-                    if !std::mem::replace(&mut told, true) {
-                        tracing::warn!(%error, "cannot accept connections; trying again");
-                    }
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                }
-            }
+        let (stream, peer) = accept(listener).await;
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "a connection is gone already");
         }
+        Some((stream, peer, slot))
     };
     tokio::select! {
         biased;
         () = stop.cancelled() => None,
         accepted = accepted => accepted,
+    }
+}
+
+/// The next connection, however long the system may refuse to give one.
+pub(crate) async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
+    let mut told = false;
+    loop {
+        match listener.accept().await {
+            Ok(accepted) => return accepted,
+            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+            Err(error) => {
+                if !std::mem::replace(&mut told, true) {
+                    tracing::warn!(%error, "cannot accept connections; trying again");
+                }
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
     }
 }
 
@@ -122,7 +148,13 @@ pub(crate) async fn converse<S, H, F>(
     let service = service_fn(|request: http::Request<hyper::body::Incoming>| {
         let request = request.map(|body| Patient::new(body, BODY_PAUSE).boxed_unsync());
         let answer = answer(peer, request);
-        async move { Ok::<Response, Infallible>(answer.await) }
+        async move {
+            let answer = answer.await;
+            match answer.extensions().get::<Closed>() {
+                Some(closed) => Err(*closed),
+                None => Ok(answer),
+            }
+        }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

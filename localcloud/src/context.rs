@@ -7,8 +7,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::auth::Credentials;
+use crate::calls::Calls;
+use crate::faults::Faults;
 use crate::home::Home;
 use crate::network::Network;
+use crate::rehearsal::Stage;
 use crate::state::StateFolder;
 
 /// What all services of one localcloud share.
@@ -26,6 +29,12 @@ pub struct Context {
     pub init_program: PathBuf,
     /// Whether machines and databases are on paper: states change, nothing runs.
     pub paper: bool,
+    /// What goes wrong on purpose.
+    pub faults: Faults,
+    /// What AWS would take its time for, or refuse; where nothing is rehearsed, nothing.
+    pub stage: Stage,
+    /// How often what was called.
+    pub calls: Calls,
     /// Cancelled when localcloud is to stop.
     pub stopping: CancellationToken,
     /// What runs in the background and is waited for when localcloud stops.

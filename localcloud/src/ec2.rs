@@ -1,13 +1,17 @@
 //! EC2: instances, images, security groups and what they stand on.
 
 mod access;
+mod addresses;
 mod attributes;
+mod doors;
 mod facts;
 mod filters;
 mod groups;
 mod ids;
 mod images;
 mod instances;
+mod key_pairs;
+mod launch_templates;
 mod lifecycle;
 mod model;
 mod network;
@@ -16,23 +20,30 @@ mod run;
 mod storage;
 mod tags;
 mod types;
+mod unattached;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use crate::StartError;
 use crate::auth::Caller;
+use crate::cloud::Thing;
 use crate::context::Context;
 use crate::iam::Iam;
 use crate::imds::MetadataServers;
 use crate::machines::{Machines, PaperMachines, RealMachines};
 use crate::network::Zone;
+use crate::network::public::PublicAddresses;
 use crate::state::Document;
 use crate::wire::{ApiError, Params, Xml};
 use groups::Direction;
 use model::{Region, Regions};
 
 pub use facts::InstanceFacts;
+
+/// What a launch or start is answered when a program that is not ours has a port of the instance's
+/// address. AWS has no such code.
+const PORT_TAKEN: &str = "PortTaken";
 
 /// Another service whose resources use security groups.
 pub trait GroupUser: std::fmt::Debug + Send + Sync {
@@ -48,6 +59,7 @@ pub struct Ec2 {
     state: Document<Regions>,
     machines: Box<dyn Machines>,
     metadata: MetadataServers,
+    doors: PublicAddresses,
     group_users: OnceLock<Weak<dyn GroupUser>>,
     /// One task at a time works on an instance's machine.
     holds: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
@@ -62,7 +74,7 @@ impl Ec2 {
         let state: Document<Regions> = context.state.document("ec2")?;
         let (events, ended) = tokio::sync::mpsc::unbounded_channel();
         let machines: Box<dyn Machines> = if context.paper {
-            Box::new(PaperMachines::new(events))
+            Box::new(PaperMachines::new(events, Arc::clone(&context)))
         } else {
             Box::new(RealMachines::new(
                 context.home.path(),
@@ -77,12 +89,14 @@ impl Ec2 {
             state,
             machines,
             metadata: MetadataServers::default(),
+            doors: PublicAddresses::default(),
             group_users: OnceLock::new(),
             holds: Mutex::default(),
         });
         ec2.recall_addresses();
         ec2.remove_strays().await;
         tokio::spawn(lifecycle::follow(Arc::downgrade(&ec2), ended));
+        tokio::spawn(doors::follow(Arc::downgrade(&ec2)));
         Ok(ec2)
     }
 
@@ -105,6 +119,19 @@ impl Ec2 {
         if action.starts_with("Describe") || action.starts_with("Get") {
             refuse_dry_run(params)?;
         }
+        let answer = self.act(caller, action, params).await?;
+        if doors::ACTIONS.contains(&action) {
+            self.keep_doors().await;
+        }
+        Ok(answer)
+    }
+
+    async fn act(
+        self: &Arc<Self>,
+        caller: &Caller,
+        action: &str,
+        params: &Params,
+    ) -> Result<String, ApiError> {
         match action {
             "RunInstances" => self.run_instances(caller, params),
             "DescribeInstances" => self.describe_instances(caller, params),
@@ -134,7 +161,7 @@ impl Ec2 {
             "DescribeNetworkInterfaces" => self.describe_network_interfaces(caller, params),
             "DescribeInstanceTypes" => Self::describe_instance_types(params),
             "DescribeInstanceTypeOfferings" => {
-                Self::describe_instance_type_offerings(caller, params)
+                self.describe_instance_type_offerings(caller, params)
             }
             "DescribeImages" => self.describe_images(caller, params),
             "CreateImage" => self.create_image(caller, params).await,
@@ -143,10 +170,19 @@ impl Ec2 {
             "DeleteVolume" => self.delete_volume(caller, params),
             "DescribeSnapshots" => self.describe_snapshots(caller, params),
             "DeleteSnapshot" => self.delete_snapshot(caller, params).await,
-            // Nothing here makes these, so there are none.
-            "DescribeAddresses" => Ok(none("addressesSet")),
-            "DescribeKeyPairs" => Ok(none("keySet")),
-            "DescribeLaunchTemplates" => Ok(none("launchTemplates")),
+            "CreateVolume" => self.create_volume(caller, params),
+            "CreateSnapshot" => self.create_snapshot(caller, params),
+            "CreateNetworkInterface" => self.create_network_interface(caller, params),
+            "DeleteNetworkInterface" => self.delete_network_interface(caller, params),
+            "AllocateAddress" => self.allocate_address(caller, params),
+            "ReleaseAddress" => self.release_address(caller, params),
+            "DescribeAddresses" => self.describe_addresses(caller, params),
+            "ImportKeyPair" => self.import_key_pair(caller, params),
+            "DeleteKeyPair" => self.delete_key_pair(caller, params),
+            "DescribeKeyPairs" => self.describe_key_pairs(caller, params),
+            "CreateLaunchTemplate" => self.create_launch_template(caller, params),
+            "DeleteLaunchTemplate" => self.delete_launch_template(caller, params),
+            "DescribeLaunchTemplates" => self.describe_launch_templates(caller, params),
             other => Err(ApiError::invalid_action(other)),
         }
     }
@@ -186,6 +222,12 @@ impl Ec2 {
                 .flat_map(|(name, region)| remaining_in(name, region))
                 .collect()
         })
+    }
+
+    /// What is there, as kinds and tags.
+    pub fn things(&self) -> Vec<Thing> {
+        self.state
+            .read(|all| all.regions.values().flat_map(things_in).collect())
     }
 
     /// A region as it is now.
@@ -249,11 +291,21 @@ fn done() -> String {
     xml.finish()
 }
 
-/// An empty list.
-fn none(list: &str) -> String {
-    let mut xml = Xml::fragment();
-    xml.element(list, |_| {});
-    xml.finish()
+fn things_in(region: &Region) -> Vec<Thing> {
+    let live = || region.live_instances();
+    let instances = live().map(|instance| Thing::new("instance", &instance.tags));
+    let interfaces = live().map(|instance| Thing::new("interface", &instance.interface.tags));
+    let volumes = region.volumes.values();
+    let snapshots = region.snapshots.values();
+    let images = region.images.values();
+    let groups = region.groups.values();
+    instances
+        .chain(interfaces)
+        .chain(volumes.map(|volume| Thing::new("volume", &volume.tags)))
+        .chain(snapshots.map(|snapshot| Thing::new("snapshot", &snapshot.tags)))
+        .chain(images.map(|image| Thing::new("image", &image.tags)))
+        .chain(groups.map(|group| Thing::new("security group", &group.tags)))
+        .collect()
 }
 
 fn remaining_in(name: &str, region: &Region) -> Vec<String> {
@@ -269,10 +321,20 @@ fn remaining_in(name: &str, region: &Region) -> Vec<String> {
         .values()
         .filter(|group| group.name != "default")
         .map(|group| line("security group", &group.id));
+    let addresses = region.addresses.keys().map(|id| line("address", id));
+    let pairs = region.key_pairs.keys().map(|id| line("key pair", id));
+    let templates = region.launch_templates.keys();
+    let templates = templates.map(|id| line("launch template", id));
+    let interfaces = region.interfaces.keys();
+    let interfaces = interfaces.map(|id| line("network interface", id));
     instances
         .chain(volumes)
         .chain(snapshots)
         .chain(images)
         .chain(groups)
+        .chain(addresses)
+        .chain(pairs)
+        .chain(templates)
+        .chain(interfaces)
         .collect()
 }

@@ -1,10 +1,13 @@
 //! IAM: roles, their inline policies, instance profiles. What policies allow is for `access` to say.
 
+mod lab;
 mod model;
+mod policies;
 mod profiles;
 mod roles;
 
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use http::StatusCode;
 
@@ -12,10 +15,12 @@ use crate::StartError;
 use crate::access::table::Entity;
 use crate::access::{Keys, RoleRights};
 use crate::auth::Caller;
+use crate::cloud::Thing;
 use crate::context::Context;
+use crate::rehearsal::{AccountKind, Delay};
 use crate::state::Document;
 use crate::wire::{ApiError, Params, Xml};
-use model::{Account, Role, Tags};
+use model::{Account, ManagedPolicy, Role, Tags};
 
 const MOST_TAGS: usize = 50;
 /// Who takes the roles of instances.
@@ -37,6 +42,18 @@ pub struct ProfileRole {
 pub struct Iam {
     context: Arc<Context>,
     state: Document<Account>,
+    past: Mutex<Past>,
+}
+
+/// What was, and in a rehearsal still counts for a while.
+#[derive(Debug, Default)]
+struct Past {
+    /// What the sessions of a role could do before its policies were changed, by the role's id.
+    rights: HashMap<String, RoleRights>,
+    /// The id of the profile that was deleted last under a name.
+    profiles: HashMap<String, String>,
+    /// The role that was in a profile last, by the profile's id.
+    roles: HashMap<String, ProfileRole>,
 }
 
 impl Iam {
@@ -46,7 +63,15 @@ impl Iam {
     /// The state cannot be read.
     pub fn open(context: Arc<Context>) -> Result<Self, StartError> {
         let state = context.state.document("iam")?;
-        Ok(Self { context, state })
+        let iam = Self {
+            context,
+            state,
+            past: Mutex::default(),
+        };
+        if iam.context.stage.account() == Some(AccountKind::LearnerLab) {
+            iam.provide_lab_role()?;
+        }
+        Ok(iam)
     }
 
     /// Answers a call with what belongs inside `<ActionResult>`.
@@ -65,6 +90,10 @@ impl Iam {
             "ListRolePolicies" => self.list_role_policies(params),
             "DeleteRolePolicy" => self.delete_role_policy(params),
             "ListAttachedRolePolicies" => self.list_attached_role_policies(params),
+            "AttachRolePolicy" => self.attach_role_policy(params),
+            "DetachRolePolicy" => self.detach_role_policy(params),
+            "CreatePolicy" => self.create_policy(params),
+            "DeletePolicy" => self.delete_policy(params),
             "TagRole" => self.tag_role(params),
             "UntagRole" => self.untag_role(params),
             "ListRoleTags" => self.list_role_tags(params),
@@ -85,20 +114,51 @@ impl Iam {
     /// What is left, one line each.
     pub fn remaining(&self) -> Vec<String> {
         self.state.read(|account| {
-            let roles = account.roles.keys().map(|name| format!("iam: role {name}"));
+            let own = |name: &&String| ![lab::ROLE, lab::PROFILE].contains(&name.as_str());
+            let roles = account
+                .roles
+                .keys()
+                .filter(own)
+                .map(|name| format!("iam: role {name}"));
             let profiles = account
                 .profiles
                 .keys()
+                .filter(own)
                 .map(|name| format!("iam: instance profile {name}"));
-            roles.chain(profiles).collect()
+            let policies = account
+                .policies
+                .keys()
+                .map(|arn| format!("iam: policy {arn}"));
+            roles.chain(profiles).chain(policies).collect()
         })
     }
 
-    /// ARN and id of the instance profile with that name.
+    /// What is there, as kinds and tags.
+    pub fn things(&self) -> Vec<Thing> {
+        self.state.read(|account| {
+            let roles = account.roles.values();
+            let profiles = account.profiles.values();
+            roles
+                .map(|role| Thing::new("role", &role.tags))
+                .chain(profiles.map(|profile| Thing::new("instance profile", &profile.tags)))
+                .collect()
+        })
+    }
+
+    /// ARN and id of the instance profile with that name, as EC2 knows it.
     pub fn profile_named(&self, name: &str) -> Option<(String, String)> {
+        let stage = &self.context.stage;
+        if stage.is_under_way(Delay::ProfileKnown, name) {
+            return None;
+        }
+        let past = stage
+            .is_under_way(Delay::OldProfileForgotten, name)
+            .then(|| self.past().profiles.get(name).cloned())
+            .flatten();
         self.state.read(|account| {
             let profile = account.profiles.get(name)?;
-            Some((profile.arn.clone(), profile.id.clone()))
+            let id = past.unwrap_or_else(|| profile.id.clone());
+            Some((profile.arn.clone(), id))
         })
     }
 
@@ -116,26 +176,46 @@ impl Iam {
     /// Name and id of the role in the instance profile with that id, and whether EC2 may take it. A
     /// profile that was deleted and made again under its old name has another id.
     pub fn role_in_profile(&self, profile_id: &str) -> Option<ProfileRole> {
-        self.state.read(|account| {
+        let found = self.state.read(|account| {
             let profile = account
                 .profiles
                 .values()
                 .find(|profile| profile.id == profile_id)?;
             let role = account.roles.get(profile.role.as_ref()?)?;
-            Some(ProfileRole {
-                name: role.name.clone(),
-                id: role.id.clone(),
-                trusts_ec2: role.trust_policy.meaning().trusts_service(EC2),
-            })
-        })
+            Some(role.in_profile())
+        });
+        found.or_else(|| self.past().roles.get(profile_id).cloned())
     }
 
     /// What the sessions of the role with that id may do, at this moment.
     pub fn rights(&self, role_id: &str) -> Option<RoleRights> {
         self.state.read(|account| {
             let role = account.roles.values().find(|role| role.id == role_id)?;
-            Some(role.rights())
+            let before = self
+                .context
+                .stage
+                .is_under_way(Delay::PolicyEffective, role_id)
+                .then(|| self.past().rights.get(role_id).cloned())
+                .flatten();
+            Some(before.unwrap_or_else(|| role.rights(&account.policies)))
         })
+    }
+
+    /// The policies of a role are about to change: until that is in effect, what they say now counts.
+    fn postpone(&self, role: &Role, managed: &BTreeMap<String, ManagedPolicy>) {
+        let stage = &self.context.stage;
+        if stage.rehearsal().is_none() {
+            return;
+        }
+        if !stage.is_under_way(Delay::PolicyEffective, &role.id) {
+            let rights = role.rights(managed);
+            self.past().rights.insert(role.id.clone(), rights);
+        }
+        let _due = stage.begin_with_tags(Delay::PolicyEffective, &role.id, &role.tags);
+    }
+
+    fn past(&self) -> std::sync::MutexGuard<'_, Past> {
+        self.past.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What the sessions of all roles may do, by the role's name.
@@ -143,7 +223,7 @@ impl Iam {
         self.state.read(|account| {
             let roles = account.roles.values();
             roles
-                .map(|role| (role.name.clone(), role.rights()))
+                .map(|role| (role.name.clone(), role.rights(&account.policies)))
                 .collect()
         })
     }
@@ -184,14 +264,27 @@ impl Iam {
 }
 
 impl Role {
-    fn rights(&self) -> RoleRights {
-        let policies = self.policies.iter();
+    fn in_profile(&self) -> ProfileRole {
+        ProfileRole {
+            name: self.name.clone(),
+            id: self.id.clone(),
+            trusts_ec2: self.trust_policy.meaning().trusts_service(EC2),
+        }
+    }
+
+    /// By its inline policies and those of the account that are attached to it.
+    fn rights(&self, managed: &BTreeMap<String, ManagedPolicy>) -> RoleRights {
+        let inline = self.policies.iter();
+        let inline = inline.map(|(name, policy)| (name.clone(), Arc::clone(policy.meaning())));
+        let attached = self.attached.iter().filter_map(|arn| managed.get(arn));
+        let attached = attached.map(|policy| {
+            let meaning = Arc::clone(policy.document.meaning());
+            (policy.arn.clone(), meaning)
+        });
         RoleRights {
             arn: self.arn.clone(),
             tags: self.tags.clone(),
-            policies: policies
-                .map(|(name, policy)| (name.clone(), Arc::clone(policy.meaning())))
-                .collect(),
+            policies: inline.chain(attached).collect(),
         }
     }
 

@@ -74,7 +74,14 @@ impl MetadataServers {
                 let service = Arc::clone(&service);
                 async move { service.answer(request.method(), request.uri().path(), request.headers()) }
             };
-            connections::serve(listener, closed, Duration::ZERO, answer).await;
+            connections::serve(
+                listener,
+                connections::slots(),
+                closed,
+                Duration::ZERO,
+                answer,
+            )
+            .await;
         });
         Ok(())
     }
@@ -175,6 +182,10 @@ impl Metadata {
         };
         if !allowed {
             return plain(StatusCode::UNAUTHORIZED, "");
+        }
+        let in_credentials = path.contains("/iam/security-credentials");
+        if in_credentials && ec2.has_no_credentials_yet(&self.id) {
+            return plain(StatusCode::NOT_FOUND, "");
         }
         let role = facts
             .profile

@@ -47,6 +47,9 @@ pub struct InitArguments {
     /// File for the console log
     #[arg(long)]
     pub console: PathBuf,
+    /// How long it boots before anything runs, in milliseconds
+    #[arg(long, default_value_t = 0)]
+    pub boot_ms: u64,
 }
 
 /// Why an instance's processes are ended.
@@ -79,6 +82,11 @@ pub async fn run(arguments: InitArguments) -> io::Result<ExitCode> {
         guard::closed(lifeline).await;
         let _ = stop.send(true);
     });
+    let booted = tokio::time::sleep(Duration::from_millis(arguments.boot_ms));
+    tokio::select! {
+        () = booted => {}
+        _ = stopped.wait_for(|stop| *stop) => return Ok(ExitCode::SUCCESS),
+    }
     loop {
         let end = instance.live(&mut stopped).await?;
         instance.end_everything().await;

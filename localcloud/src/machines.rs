@@ -7,6 +7,7 @@ mod tree;
 
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::mpsc::UnboundedSender;
@@ -43,6 +44,8 @@ pub struct MachineSpec {
     pub address: Ipv4Addr,
     /// Its user data, decoded.
     pub user_data: Option<Vec<u8>>,
+    /// How long it boots before anything runs on it.
+    pub boots_for: Duration,
     /// Whether powering off stops it, rather than terminates it.
     pub stops_at_power_off: bool,
 }

@@ -5,9 +5,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
+use localcloud::faults::Plan;
 use localcloud::guard::GuardArguments;
 use localcloud::init::InitArguments;
-use localcloud::{MachineKind, Options};
+use localcloud::rehearsal::{SessionAction, ask_session};
+use localcloud::{AccountKind, MachineKind, Options, Rehearsal};
 
 /// A small AWS for the laptop: instances are processes, databases PostgreSQL servers, buckets files.
 #[derive(Parser)]
@@ -21,6 +23,10 @@ struct Arguments {
 enum Command {
     /// Serve until stopped (Ctrl-C, SIGTERM, or POST /_localcloud/shutdown)
     Serve(Serve),
+    /// End or start the session of a rehearsed Learner Lab that is being served
+    Session(Session),
+    /// Print whether this machine has what localcloud needs, as JSON; makes nothing
+    Look(Look),
     /// First process of an instance; localcloud runs it
     #[command(hide = true)]
     Init(InitArguments),
@@ -40,11 +46,87 @@ struct Serve {
     /// Only let states change; run nothing
     #[arg(long)]
     paper: bool,
+    /// Let calls of the account's own key go wrong, for example 17:after:drop,seed:42:20
+    ///
+    /// CALL:MOMENT:FAULT is the call with that number, attempts counted from 1; before or after it
+    /// takes effect; drop (the connection is closed), silence (no answer comes), 500, throttle, or
+    /// stop (no answer comes, and /_localcloud/faults tells that the caller is to be killed now).
+    /// seed:SEED:OF_1000 lets so many of 1000 calls go wrong, the same ones with one seed.
+    #[arg(long, value_name = "SPEC")]
+    fault: Option<Plan>,
+    /// Append every request with its answer, passwords too, to this file: a JSON object a line
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
+    #[command(flatten)]
+    rehearsal: Rehearsing,
+}
+
+/// How AWS is rehearsed.
+#[derive(Args)]
+struct Rehearsing {
+    /// Take as long as AWS does, on a faster clock, be as late and as scarce, and refuse what it refuses
+    #[arg(long)]
+    rehearse: bool,
+    /// Kind of account
+    #[arg(long, requires = "rehearse", value_enum, default_value_t = AccountKind::Paid)]
+    account: AccountKind,
+    /// The same seed draws the same delays
+    #[arg(long, requires = "rehearse", value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// Seconds of AWS in one second here
+    #[arg(long, requires = "rehearse", value_name = "X", default_value_t = 60.0, value_parser = speed)]
+    speed: f64,
+    /// Letter of a zone that has no room for instances; may be given again
+    #[arg(long, requires = "rehearse", value_name = "LETTER")]
+    full_zone: Vec<char>,
+    /// AWS still verifies the account: nothing is launched
+    #[arg(long, requires = "rehearse")]
+    pending_verification: bool,
+}
+
+impl Rehearsing {
+    fn settings(self) -> Option<Rehearsal> {
+        self.rehearse.then(|| Rehearsal {
+            account: self.account,
+            seed: self.seed,
+            speed: self.speed,
+            full_zones: self.full_zone.into_iter().collect(),
+            is_being_verified: self.pending_verification,
+        })
+    }
+}
+
+fn speed(text: &str) -> Result<f64, String> {
+    let number = text.parse::<f64>().ok();
+    number
+        .filter(|speed| (0.1..=100_000.0).contains(speed))
+        .ok_or_else(|| "use a number from 0.1 to 100000".to_owned())
+}
+
+#[derive(Args)]
+struct Session {
+    /// What to do with it
+    #[arg(value_enum)]
+    action: SessionAction,
+    /// The folder that the localcloud was started with
+    #[arg(long, value_name = "DIR")]
+    home: PathBuf,
+}
+
+#[derive(Args)]
+struct Look {
+    /// The folder that would hold all of it
+    #[arg(long, value_name = "DIR")]
+    home: PathBuf,
 }
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
         Command::Serve(arguments) => serve(arguments),
+        Command::Session(Session { action, home }) => ask_session(&home, action)
+            .map(|()| ExitCode::SUCCESS)
+            .map_err(Into::into),
+        Command::Look(arguments) => look(&arguments),
         Command::Init(arguments) => init_or_guard(localcloud::init::run(arguments)),
         Command::Guard(arguments) => init_or_guard(localcloud::guard::run(&arguments)),
     };
@@ -70,6 +152,13 @@ fn init_or_guard(run: impl Future<Output = std::io::Result<ExitCode>>) -> Outcom
         .enable_all()
         .build()?;
     Ok(runtime.block_on(run)?)
+}
+
+#[tokio::main]
+async fn look(arguments: &Look) -> Outcome {
+    let fitness = localcloud::fitness::look(&arguments.home).await;
+    println!("{}", serde_json::to_string(&fitness)?);
+    Ok(ExitCode::SUCCESS)
 }
 
 #[tokio::main]
@@ -99,6 +188,9 @@ async fn serve(arguments: Serve) -> Outcome {
         },
         init_program: None,
         first_network: arguments.first_network,
+        faults: arguments.fault,
+        rehearsal: arguments.rehearsal.settings(),
+        record: arguments.record,
     })
     .await?;
     let _ = writeln!(

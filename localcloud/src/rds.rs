@@ -5,12 +5,13 @@ mod answers;
 mod authority;
 mod catalogue;
 mod database;
+mod leftovers;
 mod lifecycle;
 mod postgres;
 mod request;
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::OnceCell;
@@ -18,6 +19,7 @@ use tokio::sync::OnceCell;
 use crate::StartError;
 use crate::access::Keys;
 use crate::auth::Caller;
+use crate::cloud::Thing;
 use crate::context::Context;
 use crate::ec2::{Ec2, GroupUser};
 use crate::network::Zone;
@@ -26,6 +28,7 @@ use crate::wire::{ApiError, Params};
 
 use authority::Authority;
 use database::{Database, Databases, Key};
+use leftovers::{Leftovers, PARAMETER_GROUP, SUBNET_GROUP};
 use postgres::{Account, Binaries, Cluster, Server};
 
 /// The version that databases on paper have.
@@ -43,6 +46,7 @@ struct Inner {
     context: Arc<Context>,
     ec2: Arc<Ec2>,
     databases: Document<Databases>,
+    leftovers: Document<Leftovers>,
     authority: Authority,
     account: Account,
     binaries: OnceCell<Binaries>,
@@ -72,6 +76,7 @@ impl Rds {
             .map_err(|error| failed(error.into()))?;
         let authority = Authority::open(&context.home).map_err(|error| failed(error.into()))?;
         let databases: Document<Databases> = context.state.document("rds")?;
+        let leftovers: Document<Leftovers> = context.state.document("rds-leftovers")?;
         databases.read(|databases| {
             for (_, database) in databases.all() {
                 context.network.reserve(database.address);
@@ -81,6 +86,7 @@ impl Rds {
             context,
             ec2,
             databases,
+            leftovers,
             authority,
             account,
             binaries: OnceCell::new(),
@@ -107,6 +113,10 @@ impl Rds {
             "AddTagsToResource" => self.tag(caller, params),
             "RemoveTagsFromResource" => self.untag(caller, params),
             "ListTagsForResource" => self.list_tags(caller, params),
+            "DescribeAccountAttributes" => {
+                let used = self.inner.databases_in(&caller.region);
+                Ok(catalogue::account_attributes(used))
+            }
             "DescribeDBEngineVersions" => Ok(catalogue::engine_versions(
                 params,
                 &self.inner.version().await?,
@@ -115,30 +125,16 @@ impl Rds {
                 let zones = Zone::ALL.map(|zone| zone.name(&caller.region));
                 catalogue::orderable(params, &self.inner.version().await?, &zones)
             }
-            "DescribeDBSnapshots" => catalogue::none(
-                params,
-                "DBSnapshotIdentifier",
-                "DBSnapshots",
-                "DBSnapshotNotFound",
-            ),
-            "DescribeDBSubnetGroups" => catalogue::none(
-                params,
-                "DBSubnetGroupName",
-                "DBSubnetGroups",
-                "DBSubnetGroupNotFoundFault",
-            ),
-            "DescribeDBParameterGroups" => catalogue::none(
-                params,
-                "DBParameterGroupName",
-                "DBParameterGroups",
-                "DBParameterGroupNotFound",
-            ),
-            "DescribeDBInstanceAutomatedBackups" => catalogue::none(
-                params,
-                "DbiResourceId",
-                "DBInstanceAutomatedBackups",
-                "DBInstanceAutomatedBackupNotFound",
-            ),
+            "DescribeDBSnapshots" => self.describe_snapshots(caller, params),
+            "DeleteDBSnapshot" => self.delete_snapshot(caller, params).await,
+            "DescribeDBInstanceAutomatedBackups" => self.describe_backups(caller, params),
+            "DeleteDBInstanceAutomatedBackup" => self.delete_backup(caller, params).await,
+            "CreateDBSubnetGroup" => self.create_group(caller, params, &SUBNET_GROUP),
+            "DescribeDBSubnetGroups" => self.describe_groups(caller, params, &SUBNET_GROUP),
+            "DeleteDBSubnetGroup" => self.delete_group(caller, params, &SUBNET_GROUP),
+            "CreateDBParameterGroup" => self.create_group(caller, params, &PARAMETER_GROUP),
+            "DescribeDBParameterGroups" => self.describe_groups(caller, params, &PARAMETER_GROUP),
+            "DeleteDBParameterGroup" => self.delete_group(caller, params, &PARAMETER_GROUP),
             action => Err(ApiError::invalid_action(action)),
         }
     }
@@ -163,12 +159,29 @@ impl Rds {
         self.inner.resume().await;
     }
 
+    /// The PostgreSQL that databases run on, where one is installed or was fetched: version and folder.
+    pub async fn postgresql(home: &Path) -> Option<String> {
+        let found = Binaries::find(&fetched(home)).await?;
+        let folder = found.program("");
+        Some(format!("{} in {}", found.version, folder.display()))
+    }
+
     /// What is left, one line each.
     pub fn remaining(&self) -> Vec<String> {
-        self.inner.databases.read(|databases| {
+        let databases: Vec<String> = self.inner.databases.read(|databases| {
             databases
                 .all()
                 .map(|(key, _)| format!("database {} in {}", key.identifier, key.region))
+                .collect()
+        });
+        [databases, self.inner.leftovers.read(Leftovers::remaining)].concat()
+    }
+
+    /// What is there, as kinds and tags.
+    pub fn things(&self) -> Vec<Thing> {
+        self.inner.databases.read(|databases| {
+            let all = databases.all();
+            all.map(|(_, database)| Thing::new("database", &database.tags))
                 .collect()
         })
     }
@@ -202,14 +215,22 @@ impl Inner {
     /// error is not remembered: installing PostgreSQL helps without a restart.
     async fn binaries(&self) -> Result<&Binaries, ApiError> {
         let home = self.context.home.path();
-        let fetched = home.parent().unwrap_or(home).join("postgresql");
         self.binaries
-            .get_or_try_init(|| Binaries::find_or_fetch(&fetched))
+            .get_or_try_init(async || Binaries::find_or_fetch(&fetched(home)).await)
             .await
             .map_err(|error| {
                 tracing::error!(%error, "no PostgreSQL");
                 ApiError::new("InsufficientDBInstanceCapacity", error.to_string())
             })
+    }
+
+    fn databases_in(&self, region: &str) -> usize {
+        self.databases.read(|databases| {
+            databases
+                .all()
+                .filter(|(key, _)| key.region == region)
+                .count()
+        })
     }
 
     fn folder(&self) -> PathBuf {
@@ -219,6 +240,11 @@ impl Inner {
     fn cluster(&self, database: &Database) -> Cluster {
         Cluster::at(self.folder().join(&database.resource_id), self.account)
     }
+}
+
+/// Where a PostgreSQL is put that was fetched: beside localcloud's home.
+fn fetched(home: &Path) -> PathBuf {
+    home.parent().unwrap_or(home).join("postgresql")
 }
 
 impl GroupUser for Rds {

@@ -15,6 +15,7 @@ mod listing;
 mod object;
 mod receive;
 mod store;
+mod versions;
 
 use std::io;
 use std::sync::Arc;
@@ -30,9 +31,10 @@ use sha2::{Digest as _, Sha256};
 
 use crate::StartError;
 use crate::access::Access;
+use crate::cloud::Thing;
 use crate::connections::{Request, RequestBody};
 use crate::context::Context;
-use crate::wire::{Body, Response, full, response};
+use crate::wire::{ApiError, Body, Response, Xml, full, response};
 
 use access::{Permission, Secrets};
 use api::{Api, CreationTags};
@@ -77,6 +79,7 @@ impl S3 {
             store: Arc::clone(&store),
             owner: canonical_user(context.account()),
             access: Arc::clone(&access),
+            context: Arc::clone(&context),
         };
         let mut builder = S3ServiceBuilder::new(api);
         builder.set_auth(Secrets(Arc::clone(&context)));
@@ -114,6 +117,15 @@ impl S3 {
         }
     }
 
+    /// What is there, as kinds and tags.
+    pub fn things(&self) -> Vec<Thing> {
+        let buckets = self.store.buckets();
+        let tagged = buckets
+            .iter()
+            .map(|bucket| Thing::new("bucket", &bucket.settings().tags));
+        tagged.collect()
+    }
+
     /// What is left, one line each.
     pub fn remaining(&self) -> Vec<String> {
         self.store
@@ -122,6 +134,17 @@ impl S3 {
             .map(|bucket| format!("bucket {}", bucket.name))
             .collect()
     }
+}
+
+/// An error in S3's own form.
+pub(crate) fn refusal(error: &ApiError, request_id: &str) -> Response {
+    let mut xml = Xml::document();
+    xml.element("Error", |xml| {
+        xml.text("Code", &error.code)
+            .text("Message", &error.message)
+            .text("RequestId", request_id);
+    });
+    response(error.status, "application/xml", xml.finish())
 }
 
 /// The wire library refuses a signature by its code alone; here is what S3 says with it.

@@ -6,16 +6,22 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::EndpointFile;
 use crate::auth::{Credential, Credentials, RootKey};
+use crate::calls::Calls;
 use crate::cloud::Cloud;
+use crate::connections;
 use crate::context::Context;
+use crate::faults::{Faults, Plan};
 use crate::home::Home;
 use crate::network::Network;
+use crate::record::Record;
+use crate::rehearsal::{Rehearsal, Stage};
 use crate::server::Server;
 use crate::state::{Document, StateError, StateFolder, write_atomically};
 
@@ -42,6 +48,13 @@ pub struct Options {
     /// The first number N to try when it takes a network 127.77.N.0/24 for the first time. A test that
     /// stops and starts again begins high, where no other test takes its network in between.
     pub first_network: u8,
+    /// Which calls go wrong, if any.
+    pub faults: Option<Plan>,
+    /// Which kind of account is rehearsed, and how; left out: nothing takes time, nothing is scarce.
+    pub rehearsal: Option<Rehearsal>,
+    /// A file to which every request is appended with its answer, one JSON object a line; it holds what
+    /// was sent, passwords too.
+    pub record: Option<PathBuf>,
 }
 
 impl Options {
@@ -52,6 +65,9 @@ impl Options {
             machines: MachineKind::Real,
             init_program: None,
             first_network: 0,
+            faults: None,
+            rehearsal: None,
+            record: None,
         }
     }
 
@@ -120,6 +136,14 @@ pub enum StartError {
         /// Where it was looked for.
         near: PathBuf,
     },
+    /// Requests cannot be written down.
+    #[error("cannot write requests down in {}", path.display())]
+    Record {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
     /// A service needs something that is not there.
     #[error("cannot start {service}")]
     Service {
@@ -143,6 +167,7 @@ struct Identity {
 #[derive(Debug)]
 pub struct Running {
     cloud: Arc<Cloud>,
+    slots: Arc<Semaphore>,
     serving: JoinHandle<()>,
 }
 
@@ -157,6 +182,7 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
         None if paper => PathBuf::new(),
         None => find_init_program()?,
     };
+    let record = options.record.map(open_record).transpose()?;
     let home = Arc::new(Home::claim(&options.home)?);
     let state = StateFolder::open(home.join("state"), !paper)?;
     let document: Document<Identity> = state.document("account")?;
@@ -171,6 +197,7 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
         *saved = identity;
         Ok::<_, StateError>(())
     })?;
+    let stopping = CancellationToken::new();
     let context = Arc::new(Context {
         home,
         state,
@@ -178,7 +205,10 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
         credentials: Credentials::new(&key),
         init_program,
         paper,
-        stopping: CancellationToken::new(),
+        faults: Faults::new(options.faults),
+        stage: Stage::new(options.rehearsal, stopping.clone()),
+        calls: Calls::default(),
+        stopping,
         tasks: TaskTracker::new(),
     });
     let cloud = Arc::new(Cloud::open(Arc::clone(&context)).await?);
@@ -187,9 +217,16 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
             address: context.network.endpoint(),
             source,
         })?;
-    let serving = tokio::spawn(Server::new(Arc::clone(&cloud)).serve(listener));
+    let slots = connections::slots();
+    let server = Server::new(Arc::clone(&cloud)).recording(record);
+    let serving = server.serve(listener, Arc::clone(&slots));
+    let serving = tokio::spawn(serving);
     cloud.resume().await;
-    let running = Running { cloud, serving };
+    let running = Running {
+        cloud,
+        slots,
+        serving,
+    };
     running.write_endpoint_file()?;
     Ok(running)
 }
@@ -223,6 +260,17 @@ impl Running {
     /// All services, for a test that looks inside.
     pub fn cloud(&self) -> &Arc<Cloud> {
         &self.cloud
+    }
+
+    /// What goes wrong on purpose.
+    pub fn faults(&self) -> &Faults {
+        &self.cloud.context.faults
+    }
+
+    /// Waits until nobody is connected to the API: then every call has had its effect, also of
+    /// callers that have died.
+    pub async fn nobody_connected(&self) {
+        connections::all_gone(&self.slots).await;
     }
 
     /// Waits until somebody asks it over the wire to stop.
@@ -268,6 +316,10 @@ impl Running {
             .and_then(|bytes| write_atomically(&path, &bytes, false))
             .map_err(|source| StartError::Home { path, source })
     }
+}
+
+fn open_record(path: PathBuf) -> Result<Record, StartError> {
+    Record::open(&path).map_err(|source| StartError::Record { path, source })
 }
 
 /// This program if it is localcloud, else the one of that name beside it or one folder up.

@@ -55,6 +55,18 @@ async fn requests_at_once_on_a_half_closed_connection_are_answered_in_turn() {
     cloud.running.shutdown().await;
 }
 
+/// The body that was waited with does not come, and the next request is not taken for it.
+#[tokio::test]
+async fn who_waits_to_be_asked_for_a_body_and_is_refused_gets_no_second_answer() {
+    let cloud = Cloud::start().await;
+    let waits =
+        b"PUT /b/k HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\nexpect: 100-continue\r\n\r\n";
+    let heard = cloud.said(&[&waits[..], HEALTH].concat()).await;
+    assert!(heard.contains("connection: close"), "{heard}");
+    assert_eq!(heard.matches("HTTP/1.1").count(), 1, "{heard}");
+    cloud.running.shutdown().await;
+}
+
 #[tokio::test]
 async fn what_is_no_request_is_refused_and_hinders_nobody() {
     let cloud = Cloud::start().await;

@@ -6,8 +6,10 @@
 mod cloudwatch;
 mod ec2;
 mod iam;
+mod logs;
 mod rds;
 mod s3;
+mod service_quotas;
 mod sts;
 
 pub use cloudwatch::metrics;
@@ -34,6 +36,8 @@ pub trait Resources: Send + Sync {
     fn ec2(&self, region: &str, id: &str) -> Keys;
     /// Id of the security group with that name.
     fn group_named(&self, region: &str, name: &str) -> Option<String>;
+    /// Name of the key pair with that id.
+    fn key_pair_name(&self, region: &str, id: &str) -> Option<String>;
     /// Id of the security group that instances get that name none.
     fn default_group(&self, region: &str) -> String;
     /// Id of the default subnet of a zone, of the first without one.
@@ -75,12 +79,14 @@ pub fn row(service: &str, action: &str) -> Option<Row> {
     Some(*row)
 }
 
-/// All actions of a service, if it is one that is called in the Query protocol.
+/// All actions of a service, if it is one that is told apart by action: not S3, nor CloudWatch.
 pub fn rows(service: &str) -> Option<&'static [(&'static str, Row)]> {
     match service {
         "ec2" => Some(ec2::ROWS),
         "iam" => Some(iam::ROWS),
+        "logs" => Some(logs::ROWS),
         "rds" => Some(rds::ROWS),
+        "servicequotas" => Some(service_quotas::ROWS),
         "sts" => Some(sts::ROWS),
         _ => None,
     }

@@ -13,6 +13,10 @@ impl Resources for Cloud {
         self.ec2.security_group_named(region, name)
     }
 
+    fn key_pair_name(&self, region: &str, id: &str) -> Option<String> {
+        self.ec2.key_pair_name(region, id)
+    }
+
     fn default_group(&self, region: &str) -> String {
         self.ec2.default_security_group(region)
     }

@@ -8,7 +8,7 @@ use crate::wire::ApiError;
 use super::answer::{metric, structure, text};
 use super::fields::Fields;
 use super::put::name;
-use super::series::{Minute, Store, minute_of};
+use super::series::{Minute, Series, Store, minute_of};
 
 const METRICS_PER_PAGE: usize = 500;
 /// `RecentlyActive=PT3H`.
@@ -23,6 +23,7 @@ pub(super) fn metrics(
     region: &str,
     store: &Store,
     now: Timestamp,
+    is_shown: impl Fn(&Series) -> bool,
 ) -> Result<Value, ApiError> {
     let in_namespace = fields.text("Namespace")?;
     let of_name = fields.text("MetricName")?;
@@ -45,6 +46,7 @@ pub(super) fn metrics(
         .all()
         .filter(|(series, minutes)| {
             series.region == region
+                && is_shown(series)
                 && in_namespace
                     .as_ref()
                     .is_none_or(|namespace| *namespace == series.namespace)

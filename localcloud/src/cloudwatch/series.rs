@@ -19,6 +19,19 @@ pub(super) struct Series {
     pub(super) dimensions: BTreeMap<String, String>,
 }
 
+impl Series {
+    /// All of it in one text.
+    pub(super) fn key(&self) -> String {
+        let dimensions = &self.dimensions;
+        let text = |(name, value): (&String, &String)| format!(" {name}={value}");
+        let dimensions: String = dimensions.iter().map(text).collect();
+        format!(
+            "{} {} {}{dimensions}",
+            self.region, self.namespace, self.name
+        )
+    }
+}
+
 /// Whole minutes since 1970.
 pub(super) type Minute = u32;
 

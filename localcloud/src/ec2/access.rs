@@ -67,6 +67,12 @@ impl Ec2 {
         group.map(|group| group.id)
     }
 
+    /// The name of the key pair with that id.
+    pub fn key_pair_name(&self, region: &str, id: &str) -> Option<String> {
+        let mut region = self.region(region);
+        region.key_pairs.remove(id).map(|pair| pair.name)
+    }
+
     /// The snapshots of an image of the account.
     pub fn snapshots_of(&self, region: &str, image: &str) -> Vec<String> {
         let region = self.region(region);

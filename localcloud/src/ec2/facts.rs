@@ -18,10 +18,10 @@ pub struct InstanceFacts {
     pub zone: String,
     /// Id of its zone.
     pub zone_id: String,
-    /// Its address.
+    /// Its private address.
     pub address: Ipv4Addr,
-    /// Whether it was given a public address.
-    pub public: bool,
+    /// Its public address, if it has one.
+    pub public_address: Option<Ipv4Addr>,
     /// Hardware address of its interface.
     pub mac: String,
     /// Its type.
@@ -61,7 +61,7 @@ impl Ec2 {
             zone: instance.zone.name(region_name),
             zone_id: zone_id(region_name, instance.zone),
             address: instance.address,
-            public: instance.public,
+            public_address: instance.public_address(),
             mac: instance.interface.mac.clone(),
             instance_type: instance.instance_type.clone(),
             image: instance.image.clone(),
@@ -90,6 +90,12 @@ impl Ec2 {
     /// The account's twelve digits.
     pub fn account(&self) -> &str {
         self.context.account()
+    }
+
+    /// Whether an instance is so new that its metadata service has no credentials for it.
+    pub fn has_no_credentials_yet(&self, id: &str) -> bool {
+        let stage = &self.context.stage;
+        stage.is_under_way(crate::rehearsal::Delay::CredentialsThere, id)
     }
 
     /// The role in the instance profile with that id.

@@ -62,6 +62,7 @@ impl Ec2 {
             region.groups.insert(group.id.clone(), group);
             Ok(())
         })?;
+        self.context.stage.hide(&id);
         let mut xml = Xml::fragment();
         xml.text("return", true).text("groupId", &id);
         tags::write(&mut xml, &own_tags);
@@ -76,7 +77,7 @@ impl Ec2 {
     ) -> Result<String, ApiError> {
         let region = self.region(&caller.region);
         let wanted = params.list("GroupId");
-        ids::GROUP.check_all(&wanted, |id| region.groups.contains_key(id))?;
+        self.must_see_groups(&region, &wanted)?;
         let names = params.list("GroupName");
         for name in &names {
             named(&region, name)?;
@@ -101,6 +102,7 @@ impl Ec2 {
             .groups
             .values()
             .filter(|group| wanted.is_empty() || wanted.contains(&group.id))
+            .filter(|group| !wanted.is_empty() || !self.context.stage.is_unlisted(&group.id))
             .filter(|group| names.is_empty() || names.contains(&group.name))
             .filter(|group| {
                 let of = |egress: bool, value: fn(&Rule) -> Option<String>| -> Vec<String> {
@@ -180,6 +182,7 @@ impl Ec2 {
                 ));
             }
             let mut users = users_here(region, &id);
+            users.extend(self.context.stage.interfaces_in(&caller.region, &id));
             users.extend(elsewhere);
             if !users.is_empty() {
                 return Err(ApiError::new(
@@ -204,7 +207,11 @@ impl Ec2 {
         let own_tags = tags::specified(params, "security-group-rule", &["security-group-rule"])?;
         let (id, added) = self.change(caller, params, |region| {
             let id = chosen(region, params)?;
+            let mut named = params.list("GroupId");
+            named.push(id.clone());
             let mut new = rules::read(params, region, direction)?;
+            named.extend(new.iter().filter_map(peer_group));
+            self.must_see_groups(region, &named)?;
             let group = ids::GROUP.find_mut(&mut region.groups, &id)?;
             for rule in &mut new {
                 rule.tags.clone_from(&own_tags);
@@ -322,6 +329,15 @@ fn chosen(region: &Region, params: &Params) -> Result<String, ApiError> {
     }
 }
 
+impl Ec2 {
+    /// Every id is one of a group that calls find already.
+    pub(super) fn must_see_groups(&self, region: &Region, ids: &[String]) -> Result<(), ApiError> {
+        ids::GROUP.check_all(ids, |id| {
+            region.groups.contains_key(id) && !self.context.stage.is_unseen(id)
+        })
+    }
+}
+
 /// The group of that name.
 pub(super) fn named<'a>(region: &'a Region, name: &str) -> Result<&'a SecurityGroup, ApiError> {
     region
@@ -342,6 +358,10 @@ fn users_here(region: &Region, id: &str) -> Vec<String> {
         .live_instances()
         .filter(|instance| instance.groups.iter().any(|group| group == id))
         .map(|instance| instance.id.clone());
+    let loose = region.interfaces.values();
+    let loose = loose
+        .filter(|loose| loose.groups.iter().any(|group| group == id))
+        .map(|loose| loose.interface.id.clone());
     let groups = region
         .groups
         .values()
@@ -353,7 +373,7 @@ fn users_here(region: &Region, id: &str) -> Vec<String> {
                 .any(|rule| peer_group(rule).as_deref() == Some(id))
         })
         .map(|group| group.id.clone());
-    instances.chain(groups).collect()
+    instances.chain(loose).chain(groups).collect()
 }
 
 fn remove(

@@ -93,6 +93,25 @@ pub(super) const INTERFACE: Kind = Kind {
     not_found: "InvalidNetworkInterfaceID.NotFound",
 };
 
+pub(super) const ADDRESS: Kind = Kind {
+    prefix: "eipalloc",
+    what: "allocation ID",
+    malformed: "InvalidAllocationID.Malformed",
+    not_found: "InvalidAllocationID.NotFound",
+};
+pub(super) const KEY_PAIR: Kind = Kind {
+    prefix: "key",
+    what: "key pair",
+    malformed: "InvalidKeyPair.Format",
+    not_found: "InvalidKeyPair.NotFound",
+};
+pub(super) const LAUNCH_TEMPLATE: Kind = Kind {
+    prefix: "lt",
+    what: "launch template ID",
+    malformed: "InvalidLaunchTemplateId.Malformed",
+    not_found: "InvalidLaunchTemplateId.NotFound",
+};
+
 impl Kind {
     /// Whether a text has the form of such an id, and so is also safe as a file name.
     pub(super) fn is_well_formed(self, id: &str) -> bool {

@@ -11,7 +11,8 @@ use super::filters::{Filters, Page};
 use super::model::{Image, ImageState, InstanceState, Region, Snapshot};
 use super::{Ec2, ids, tags};
 use crate::auth::Caller;
-use crate::machines::RootSource;
+use crate::machines::{MachineError, RootSource};
+use crate::rehearsal::Delay;
 use crate::wire::{ApiError, Params, Xml};
 
 impl Ec2 {
@@ -100,25 +101,32 @@ impl Ec2 {
             Ok((image, was))
         })?;
         let id = image.id.clone();
+        self.context.stage.hide(&id);
+        self.context.stage.hide(&image.snapshot);
         let this = Arc::clone(self);
         let region = caller.region.clone();
         self.context.tasks.spawn(async move {
-            let _held = held;
+            let stage = &this.context.stage;
+            let due = stage.begin_with_tags(Delay::ImageAvailable, &image.id, &image.tags);
             let reboots = was == InstanceState::Running && !no_reboot;
-            this.finish_image(&region, &image, &source, reboots).await;
+            let copied = this.copy_root(&region, &image, &source, reboots).await;
+            drop(held);
+            if due.over().await {
+                this.finish_image(&region, &image, copied).await;
+            }
         });
         let mut xml = Xml::fragment();
         xml.text("imageId", id);
         Ok(xml.finish())
     }
 
-    async fn finish_image(
+    async fn copy_root(
         self: &Arc<Self>,
         region: &str,
         image: &Image,
         source: &str,
         reboots: bool,
-    ) {
+    ) -> Result<(), MachineError> {
         if reboots {
             self.machines.stop(source).await;
         }
@@ -126,6 +134,10 @@ impl Ec2 {
         if reboots {
             self.start_machine(region, source).await;
         }
+        copied
+    }
+
+    async fn finish_image(&self, region: &str, image: &Image, copied: Result<(), MachineError>) {
         let noted = self.note(region, |region| {
             if let Some(image) = region.images.get_mut(&image.id) {
                 image.state = ImageState::Available;
@@ -150,7 +162,10 @@ impl Ec2 {
         let region = self.region(&caller.region);
         let images = self.images_of(&caller.region, &region);
         let wanted = params.list("ImageId");
-        ids::IMAGE.check_all(&wanted, |id| images.contains_key(id))?;
+        let stage = &self.context.stage;
+        ids::IMAGE.check_all(&wanted, |id| {
+            images.contains_key(id) && !stage.is_unseen(id)
+        })?;
         let owners = params.list("Owner");
         let owned = |image: &Image| {
             owners.iter().any(|owner| match owner.as_str() {
@@ -181,6 +196,7 @@ impl Ec2 {
         let found: Vec<_> = images
             .values()
             .filter(|image| wanted.is_empty() || wanted.contains(&image.id))
+            .filter(|image| !wanted.is_empty() || !stage.is_unlisted(&image.id))
             .filter(|image| owners.is_empty() || owned(image))
             .filter(|image| {
                 let values = [

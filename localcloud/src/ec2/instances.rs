@@ -113,13 +113,17 @@ impl Ec2 {
         params: &Params,
     ) -> Result<Vec<&'a Instance>, ApiError> {
         let wanted = params.list("InstanceId");
-        ids::INSTANCE.check_all(&wanted, |id| region.instances.contains_key(id))?;
+        let stage = &self.context.stage;
+        ids::INSTANCE.check_all(&wanted, |id| {
+            region.instances.contains_key(id) && !stage.is_unseen(id)
+        })?;
         let filters = Filters::read(params, &FILTERS)?;
         let (account, name) = (self.context.account(), &caller.region);
         Ok(region
             .instances
             .values()
             .filter(|instance| wanted.is_empty() || wanted.contains(&instance.id))
+            .filter(|instance| !wanted.is_empty() || !stage.is_unlisted(&instance.id))
             .filter(|instance| {
                 let group_names: Vec<String> = instance
                     .groups
@@ -138,11 +142,7 @@ impl Ec2 {
                         vec![instance.address.to_string()],
                     )
                 };
-                let public = if has_public_address(instance) {
-                    address.clone()
-                } else {
-                    Vec::new()
-                };
+                let public = instance.public_address().map(|address| address.to_string());
                 let values = [
                     ("instance-id", vec![instance.id.clone()]),
                     (
@@ -159,7 +159,7 @@ impl Ec2 {
                     ("subnet-id", subnet),
                     ("availability-zone", vec![instance.zone.name(name)]),
                     ("private-ip-address", address),
-                    ("ip-address", public),
+                    ("ip-address", public.into_iter().collect()),
                     ("instance.group-id", instance.groups.clone()),
                     ("instance.group-name", group_names),
                     ("group-id", instance.groups.clone()),
@@ -203,14 +203,6 @@ pub(super) fn write_groups(xml: &mut Xml, region: &Region, groups: &[String]) {
         xml.text("groupId", id)
             .text("groupName", group_name(region, id));
     });
-}
-
-fn has_public_address(instance: &Instance) -> bool {
-    instance.public
-        && matches!(
-            instance.state,
-            InstanceState::Pending | InstanceState::Running
-        )
 }
 
 /// One instance, as RunInstances and DescribeInstances have it.
@@ -287,9 +279,7 @@ pub(super) fn write_instance(
             .text("vpcId", ids::default_vpc(account, region_name))
             .text("privateIpAddress", instance.address)
             .text("sourceDestCheck", true);
-        if has_public_address(instance) {
-            xml.text("ipAddress", instance.address);
-        }
+        xml.optional("ipAddress", instance.public_address());
         write_groups(xml, region, &instance.groups);
         write_interface(xml, account, region_name, region, instance);
     }
@@ -342,6 +332,15 @@ fn write_metadata_options(xml: &mut Xml, instance: &Instance) {
     });
 }
 
+/// How an interface is reached from outside.
+pub(super) fn write_association(xml: &mut Xml, instance: &Instance) {
+    if let Some(address) = instance.public_address() {
+        xml.element("association", |xml| {
+            xml.text("publicIp", address).text("ipOwnerId", "amazon");
+        });
+    }
+}
+
 fn write_interface(
     xml: &mut Xml,
     account: &str,
@@ -349,14 +348,6 @@ fn write_interface(
     region: &Region,
     instance: &Instance,
 ) {
-    let association = |xml: &mut Xml| {
-        if has_public_address(instance) {
-            xml.element("association", |xml| {
-                xml.text("publicIp", instance.address)
-                    .text("ipOwnerId", "amazon");
-            });
-        }
-    };
     xml.list(
         "networkInterfaceSet",
         "item",
@@ -379,14 +370,14 @@ fn write_interface(
                     .text("attachTime", format!("{:.3}", instance.launched_at))
                     .text("deleteOnTermination", true);
             });
-            association(xml);
+            write_association(xml, instance);
             xml.list(
                 "privateIpAddressesSet",
                 "item",
                 [instance.address],
                 |xml, address| {
                     xml.text("privateIpAddress", address).text("primary", true);
-                    association(xml);
+                    write_association(xml, instance);
                 },
             );
         },

@@ -1,22 +1,21 @@
 //! Instances from pending to terminated, and their machines with them.
 
+mod actions;
+
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::model::{Instance, InstanceState, Reason, Region, ShutdownBehavior};
-use super::{Ec2, done, groups, ids, instances};
-use crate::auth::Caller;
+use super::{Ec2, groups};
 use crate::machines::{Ended, MachineError, MachineSpec};
-use crate::wire::{ApiError, Params, Xml};
+use crate::rehearsal::{Delay, SessionAction};
+use crate::wire::ApiError;
 
-/// A change of state that a caller asked for.
-struct Change {
-    id: String,
-    before: InstanceState,
-    after: InstanceState,
-}
+/// How often it is looked whether the last instance has stopped.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// Follows machines that end without being told to, until EC2 is gone.
 pub(super) async fn follow(ec2: Weak<Ec2>, mut ended: UnboundedReceiver<Ended>) {
@@ -31,126 +30,6 @@ pub(super) async fn follow(ec2: Weak<Ec2>, mut ended: UnboundedReceiver<Ended>) 
 }
 
 impl Ec2 {
-    pub(super) fn terminate_instances(
-        self: &Arc<Self>,
-        caller: &Caller,
-        params: &Params,
-    ) -> Result<String, ApiError> {
-        self.change_states(caller, params, |instance| {
-            if instance.termination_protection {
-                return Err(ApiError::new(
-                    "OperationNotPermitted",
-                    format!("The instance '{}' may not be terminated. Modify its 'disableApiTermination' instance attribute and try again.", instance.id),
-                ));
-            }
-            Ok(match instance.state {
-                ending if ending.is_ending() => ending,
-                _ => InstanceState::ShuttingDown,
-            })
-        })
-    }
-
-    pub(super) fn stop_instances(
-        self: &Arc<Self>,
-        caller: &Caller,
-        params: &Params,
-    ) -> Result<String, ApiError> {
-        self.change_states(caller, params, |instance| match instance.state {
-            InstanceState::Running => Ok(InstanceState::Stopping),
-            same @ (InstanceState::Stopping | InstanceState::Stopped) => Ok(same),
-            _ => Err(wrong_state(instance, "stopped")),
-        })
-    }
-
-    pub(super) fn start_instances(
-        self: &Arc<Self>,
-        caller: &Caller,
-        params: &Params,
-    ) -> Result<String, ApiError> {
-        let region = self.region(&caller.region);
-        self.change_states(caller, params, |instance| match instance.state {
-            InstanceState::Stopped => self
-                .check_ports(&region, instance)
-                .map(|()| InstanceState::Pending)
-                .map_err(|error| ApiError::new("Unsupported", error.to_string())),
-            same @ (InstanceState::Pending | InstanceState::Running) => Ok(same),
-            _ => Err(wrong_state(instance, "started")),
-        })
-    }
-
-    pub(super) fn reboot_instances(
-        self: &Arc<Self>,
-        caller: &Caller,
-        params: &Params,
-    ) -> Result<String, ApiError> {
-        let wanted = wanted(params)?;
-        self.change(caller, params, |region| {
-            for id in &wanted {
-                let instance = ids::INSTANCE.find(&region.instances, id)?;
-                if instance.state != InstanceState::Running {
-                    return Err(wrong_state(instance, "rebooted"));
-                }
-            }
-            Ok(())
-        })?;
-        for id in wanted {
-            let (this, region) = (Arc::clone(self), caller.region.clone());
-            self.context.tasks.spawn(async move {
-                let _held = this.hold(&id).await;
-                this.machines.stop(&id).await;
-                this.start_machine(&region, &id).await;
-            });
-        }
-        Ok(done())
-    }
-
-    /// Moves instances to the states that `next` says, all or none, and sets their machines to work.
-    fn change_states(
-        self: &Arc<Self>,
-        caller: &Caller,
-        params: &Params,
-        next: impl Fn(&Instance) -> Result<InstanceState, ApiError>,
-    ) -> Result<String, ApiError> {
-        let wanted = wanted(params)?;
-        let changes = self.change(caller, params, |region| {
-            let mut changes = Vec::new();
-            for id in &wanted {
-                let instance = ids::INSTANCE.find_mut(&mut region.instances, id)?;
-                let (before, after) = (instance.state, next(instance)?);
-                if after != before {
-                    let reason =
-                        matches!(after, InstanceState::ShuttingDown | InstanceState::Stopping)
-                            .then(|| {
-                                Reason::new(
-                                    "Client.UserInitiatedShutdown",
-                                    "User initiated shutdown",
-                                )
-                            });
-                    enter(instance, after, reason);
-                }
-                changes.push(Change {
-                    id: id.clone(),
-                    before,
-                    after,
-                });
-            }
-            Ok(changes)
-        })?;
-        for change in changes
-            .iter()
-            .filter(|change| change.after != change.before)
-        {
-            self.set_to_work(&caller.region, &change.id, change.after);
-        }
-        let mut xml = Xml::fragment();
-        xml.list("instancesSet", "item", changes, |xml, change| {
-            xml.text("instanceId", &change.id);
-            instances::write_state(xml, "currentState", change.after);
-            instances::write_state(xml, "previousState", change.before);
-        });
-        Ok(xml.finish())
-    }
-
     fn set_to_work(self: &Arc<Self>, region: &str, id: &str, state: InstanceState) {
         let (this, region, id) = (Arc::clone(self), region.to_owned(), id.to_owned());
         match state {
@@ -162,6 +41,14 @@ impl Ec2 {
     /// Boots the machine of an instance that is pending, or was running when localcloud stopped.
     pub(super) async fn bring_up(self: Arc<Self>, region: String, id: String) {
         let _held = self.hold(&id).await;
+        let Some(instance) = self.instance(&region, &id) else {
+            return;
+        };
+        if instance.state == InstanceState::Pending {
+            let stage = &self.context.stage;
+            let due = stage.begin_with_tags(Delay::InstanceRunning, &id, &instance.tags);
+            due.over().await;
+        }
         let state = self.instance(&region, &id).map(|instance| instance.state);
         // When localcloud stops, the next start boots it.
         if matches!(state, Some(InstanceState::Pending | InstanceState::Running))
@@ -174,6 +61,7 @@ impl Ec2 {
     /// Starts the machine of an instance that the caller holds. One that cannot be started fails as
     /// on AWS: it stops, and its state says why.
     pub(super) async fn start_machine(self: &Arc<Self>, region: &str, id: &str) {
+        self.give_public_address(region, id).await;
         let Some(instance) = self.instance(region, id) else {
             return;
         };
@@ -221,13 +109,19 @@ impl Ec2 {
                 .open(self, region, &instance.id, instance.address)
                 .await?;
         }
+        self.keep_doors().await;
+        self.check_doors(instance).await?;
         let user_data = instance
             .user_data
             .as_ref()
             .and_then(|text| base64_simd::STANDARD.decode_to_vec(text).ok());
+        let stage = &self.context.stage;
+        let _due = stage.begin(Delay::CredentialsThere, &instance.id);
+        let boot = stage.begin_with_tags(Delay::InstanceBooted, &instance.id, &instance.tags);
         self.machines
             .start(MachineSpec {
                 id: instance.id.clone(),
+                boots_for: boot.remaining(),
                 address: instance.address,
                 user_data,
                 stops_at_power_off: instance.shutdown == ShutdownBehavior::Stop,
@@ -247,8 +141,20 @@ impl Ec2 {
         ) {
             return;
         }
+        let delay = match instance.state {
+            InstanceState::ShuttingDown => Delay::InstanceTerminated,
+            _ => Delay::InstanceStopped,
+        };
+        let due = self
+            .context
+            .stage
+            .begin_with_tags(delay, &id, &instance.tags);
+        self.keep_doors().await;
         self.machines.stop(&id).await;
         self.metadata.close(&id);
+        if !due.over().await {
+            return;
+        }
         // It may have been terminated while it was stopping.
         let terminates = self
             .instance(&region, &id)
@@ -257,17 +163,95 @@ impl Ec2 {
             self.machines.delete(&id).await;
         }
         let noted = self.note(&region, |region| {
+            if let Some(instance) = region.instances.get_mut(&id) {
+                instance.public_address = None;
+                if !terminates && instance.state == InstanceState::Stopping {
+                    let reason = instance.reason.take();
+                    enter(instance, InstanceState::Stopped, reason);
+                }
+            }
             if terminates {
                 terminate(region, &id);
-            } else if let Some(instance) = region.instances.get_mut(&id)
-                && instance.state == InstanceState::Stopping
-            {
-                let reason = instance.reason.take();
-                enter(instance, InstanceState::Stopped, reason);
             }
         });
-        if noted.await.is_some() && terminates {
-            self.context.network.release(instance.address);
+        if noted.await.is_none() {
+            return;
+        }
+        let private = Some(instance.address).filter(|_| terminates);
+        for address in private.into_iter().chain(instance.public_address) {
+            self.context.network.release(address);
+        }
+        if terminates {
+            let interface = &instance.interface.id;
+            self.context
+                .stage
+                .leave_interface(&region, interface, &instance.groups);
+        }
+    }
+
+    /// Terminates the newest of the instances that run or are about to, until no more than `most` do.
+    pub(super) async fn terminate_newest(self: &Arc<Self>, region: &str, most: usize) {
+        let reason = Reason::new(
+            "Server.InternalError",
+            "The account may not have so many instances at once",
+        );
+        let ended = self.note(region, |region| {
+            let mut running: Vec<&mut Instance> = region
+                .instances
+                .values_mut()
+                .filter(|instance| {
+                    let state = instance.state;
+                    matches!(state, InstanceState::Pending | InstanceState::Running)
+                })
+                .collect();
+            running.sort_by_key(|instance| instance.launched_at);
+            let excess = running.into_iter().skip(most);
+            let end = |instance: &mut Instance| {
+                enter(instance, InstanceState::ShuttingDown, Some(reason.clone()));
+                instance.id.clone()
+            };
+            excess.map(end).collect::<Vec<_>>()
+        });
+        for id in ended.await.unwrap_or_default() {
+            self.set_to_work(region, &id, InstanceState::ShuttingDown);
+        }
+    }
+
+    /// Stops whatever runs in any region, or starts whatever is stopped.
+    pub async fn turn_all(self: &Arc<Self>, action: SessionAction) {
+        let (from, to) = match action {
+            SessionAction::End => (InstanceState::Running, InstanceState::Stopping),
+            SessionAction::Start => (InstanceState::Stopped, InstanceState::Pending),
+        };
+        let regions: Vec<String> = self.state.read(|all| all.regions.keys().cloned().collect());
+        for name in regions {
+            if action == SessionAction::Start {
+                self.all_have_stopped(&name).await;
+            }
+            let turned = self.note(&name, |region| {
+                let instances = region.instances.values_mut();
+                let turned = instances.filter(|instance| instance.state == from);
+                let turn = |instance: &mut Instance| {
+                    enter(instance, to, None);
+                    instance.id.clone()
+                };
+                turned.map(turn).collect::<Vec<_>>()
+            });
+            for id in turned.await.unwrap_or_default() {
+                self.set_to_work(&name, &id, to);
+            }
+        }
+    }
+
+    /// Waits until no instance of a region is on its way to stopped.
+    async fn all_have_stopped(&self, region: &str) {
+        let is_stopping = || {
+            let region = self.region(region);
+            let mut live = region.live_instances();
+            live.any(|instance| instance.state == InstanceState::Stopping)
+        };
+        while is_stopping() && !self.context.stopping.is_cancelled() {
+            tokio::time::sleep(LOOK_AGAIN).await;
         }
     }
 
@@ -307,7 +291,7 @@ impl Ec2 {
         }
     }
 
-    fn instance(&self, region: &str, id: &str) -> Option<Instance> {
+    pub(super) fn instance(&self, region: &str, id: &str) -> Option<Instance> {
         self.state
             .read(|all| all.regions.get(region)?.instances.get(id).cloned())
     }
@@ -320,31 +304,6 @@ impl Ec2 {
                 .map(|(name, _)| name.clone())
         })
     }
-}
-
-/// The ids a request names; at least one.
-fn wanted(params: &Params) -> Result<Vec<String>, ApiError> {
-    let mut wanted = params.list("InstanceId");
-    if wanted.is_empty() {
-        return Err(ApiError::new(
-            "MissingParameter",
-            "The request must contain the parameter InstanceId",
-        ));
-    }
-    let mut seen = std::collections::BTreeSet::new();
-    wanted.retain(|id| seen.insert(id.clone()));
-    Ok(wanted)
-}
-
-fn wrong_state(instance: &Instance, verb: &str) -> ApiError {
-    ApiError::new(
-        "IncorrectInstanceState",
-        format!(
-            "The instance '{}' is not in a state from which it can be {verb}: it is {}.",
-            instance.id,
-            instance.state.name()
-        ),
-    )
 }
 
 fn enter(instance: &mut Instance, state: InstanceState, reason: Option<Reason>) {

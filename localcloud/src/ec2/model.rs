@@ -30,6 +30,12 @@ pub(super) struct Region {
     pub(super) volumes: BTreeMap<String, Volume>,
     pub(super) snapshots: BTreeMap<String, Snapshot>,
     pub(super) images: BTreeMap<String, Image>,
+    /// Elastic addresses.
+    pub(super) addresses: BTreeMap<String, Address>,
+    pub(super) key_pairs: BTreeMap<String, KeyPair>,
+    pub(super) launch_templates: BTreeMap<String, LaunchTemplate>,
+    /// Interfaces that belong to no instance.
+    pub(super) interfaces: BTreeMap<String, LooseInterface>,
     /// Client tokens of RunInstances: what was asked with them and what was made.
     pub(super) tokens: BTreeMap<String, Launch>,
     /// Tags of what every region has: its VPC and subnets.
@@ -168,8 +174,11 @@ pub(super) struct Instance {
     pub(super) architecture: String,
     pub(super) zone: Zone,
     pub(super) address: Ipv4Addr,
-    /// Whether it was given a public address, which on a laptop is the same one.
+    /// Whether it has a public address while it is up.
     pub(super) public: bool,
+    /// That address: another one after each stop and start.
+    #[serde(default)]
+    pub(super) public_address: Option<Ipv4Addr>,
     pub(super) groups: Vec<String>,
     pub(super) profile: Option<Profile>,
     pub(super) client_token: Option<String>,
@@ -186,6 +195,14 @@ pub(super) struct Instance {
     pub(super) termination_protection: bool,
     pub(super) interface: Interface,
     pub(super) tags: Tags,
+}
+
+impl Instance {
+    /// Where the world reaches it: nowhere once it is on its way out or stopped.
+    pub(super) fn public_address(&self) -> Option<Ipv4Addr> {
+        self.public_address
+            .filter(|_| matches!(self.state, InstanceState::Pending | InstanceState::Running))
+    }
 }
 
 /// The instance profile an instance was launched with.
@@ -219,6 +236,45 @@ pub(super) struct Interface {
     pub(super) id: String,
     pub(super) mac: String,
     pub(super) description: String,
+    pub(super) tags: Tags,
+}
+
+/// An interface that belongs to no instance.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) struct LooseInterface {
+    pub(super) interface: Interface,
+    pub(super) zone: Zone,
+    pub(super) address: Ipv4Addr,
+    pub(super) groups: Vec<String>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) struct Address {
+    pub(super) id: String,
+    pub(super) ip: Ipv4Addr,
+    pub(super) tags: Tags,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) struct KeyPair {
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) fingerprint: String,
+    pub(super) created_at: Timestamp,
+    pub(super) tags: Tags,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) struct LaunchTemplate {
+    pub(super) id: String,
+    pub(super) name: String,
+    pub(super) created_at: Timestamp,
+    /// An ARN.
+    pub(super) created_by: String,
     pub(super) tags: Tags,
 }
 

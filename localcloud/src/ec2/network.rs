@@ -1,8 +1,10 @@
 //! What every region has without asking: zones, the default VPC and its subnets; and interfaces.
 
+use std::net::Ipv4Addr;
+
 use super::filters::{Filters, Page};
-use super::instances::write_groups;
-use super::model::{Region, Tags};
+use super::instances::{write_association, write_groups};
+use super::model::{Instance, Interface, LooseInterface, Region, Tags};
 use super::{Ec2, ids, tags};
 use crate::auth::Caller;
 use crate::network::Zone;
@@ -48,13 +50,10 @@ impl Ec2 {
             .ok_or_else(|| ids::SUBNET.not_found(subnet))
     }
 
-    /// The address range of a zone's subnet: half of the /24.
+    /// The address range of a zone's subnet.
     fn range_of(&self, zone: Zone) -> String {
-        let first = match zone {
-            Zone::A => 0,
-            Zone::B => 128,
-        };
-        format!("{}/25", self.context.network.address(first))
+        let (first, length) = zone.subnet();
+        format!("{}/{length}", self.context.network.address(first))
     }
 
     pub(super) fn describe_regions(
@@ -264,11 +263,11 @@ impl Ec2 {
         let (account, name) = (self.context.account(), &caller.region);
         let wanted = params.list("NetworkInterfaceId");
         let region = self.region(name);
-        ids::INTERFACE.check_all(&wanted, |id| {
-            region
-                .live_instances()
-                .any(|instance| instance.interface.id == id)
-        })?;
+        let all = || {
+            let of_instances = region.live_instances().map(Shown::of);
+            of_instances.chain(region.interfaces.values().map(LooseInterface::shown))
+        };
+        ids::INTERFACE.check_all(&wanted, |id| all().any(|shown| shown.interface.id == id))?;
         let known = [
             "network-interface-id",
             "attachment.instance-id",
@@ -278,25 +277,29 @@ impl Ec2 {
             "status",
             "private-ip-address",
             "addresses.private-ip-address",
+            "association.public-ip",
             "availability-zone",
         ];
         let filters = Filters::read(params, &known)?;
         let vpc = ids::default_vpc(account, name);
-        let found: Vec<_> = region
-            .live_instances()
-            .filter(|instance| {
-                let interface = &instance.interface;
-                let address = vec![instance.address.to_string()];
+        let found: Vec<_> = all()
+            .filter(|shown| {
+                let interface = shown.interface;
+                let address = vec![shown.address.to_string()];
+                let instance = shown.instance.iter().map(|instance| instance.id.clone());
+                let public = shown.instance.iter().filter_map(|i| i.public_address());
+                let public = public.map(|address| address.to_string());
                 let values = [
                     ("network-interface-id", vec![interface.id.clone()]),
-                    ("attachment.instance-id", vec![instance.id.clone()]),
-                    ("group-id", instance.groups.clone()),
-                    ("subnet-id", vec![ids::subnet(account, name, instance.zone)]),
+                    ("attachment.instance-id", instance.collect()),
+                    ("group-id", shown.groups.to_vec()),
+                    ("subnet-id", vec![ids::subnet(account, name, shown.zone)]),
                     ("vpc-id", vec![vpc.clone()]),
-                    ("status", vec!["in-use".to_owned()]),
+                    ("status", vec![shown.status().to_owned()]),
                     ("private-ip-address", address.clone()),
                     ("addresses.private-ip-address", address),
-                    ("availability-zone", vec![instance.zone.name(name)]),
+                    ("association.public-ip", public.collect()),
+                    ("availability-zone", vec![shown.zone.name(name)]),
                 ];
                 (wanted.is_empty() || wanted.contains(&interface.id))
                     && filters.pass(&values.into(), &interface.tags)
@@ -304,37 +307,86 @@ impl Ec2 {
             .collect();
         let page = Page::of(found, params)?;
         let mut xml = Xml::fragment();
-        xml.list(
-            "networkInterfaceSet",
-            "item",
-            page.items,
-            |xml, instance| {
-                xml.text("networkInterfaceId", &instance.interface.id)
-                    .text("subnetId", ids::subnet(account, name, instance.zone))
-                    .text("vpcId", &vpc)
-                    .text("availabilityZone", instance.zone.name(name))
-                    .text("description", &instance.interface.description)
-                    .text("ownerId", account)
-                    .text("requesterManaged", false)
-                    .text("status", "in-use")
-                    .text("macAddress", &instance.interface.mac)
-                    .text("privateIpAddress", instance.address)
-                    .text("sourceDestCheck", true)
-                    .text("interfaceType", "interface");
-                write_groups(xml, &region, &instance.groups);
-                xml.element("attachment", |xml| {
-                    xml.text("instanceId", &instance.id)
-                        .text("instanceOwnerId", account)
-                        .text("deviceIndex", 0)
-                        .text("status", "attached")
-                        .text("attachTime", instance.launched_at)
-                        .text("deleteOnTermination", true);
-                });
-                tags::write(xml, &instance.interface.tags);
-            },
-        )
+        xml.list("networkInterfaceSet", "item", page.items, |xml, shown| {
+            self.write_interface(xml, caller, &region, &shown);
+        })
         .optional("nextToken", page.next);
         Ok(xml.finish())
+    }
+
+    pub(super) fn write_interface(
+        &self,
+        xml: &mut Xml,
+        caller: &Caller,
+        region: &Region,
+        shown: &Shown<'_>,
+    ) {
+        let (account, name) = (self.context.account(), &caller.region);
+        xml.text("networkInterfaceId", &shown.interface.id)
+            .text("subnetId", ids::subnet(account, name, shown.zone))
+            .text("vpcId", ids::default_vpc(account, name))
+            .text("availabilityZone", shown.zone.name(name))
+            .text("description", &shown.interface.description)
+            .text("ownerId", account)
+            .text("requesterManaged", false)
+            .text("status", shown.status())
+            .text("macAddress", &shown.interface.mac)
+            .text("privateIpAddress", shown.address)
+            .text("sourceDestCheck", true)
+            .text("interfaceType", "interface");
+        write_groups(xml, region, shown.groups);
+        if let Some(instance) = shown.instance {
+            write_association(xml, instance);
+            xml.element("attachment", |xml| {
+                xml.text("instanceId", &instance.id)
+                    .text("instanceOwnerId", account)
+                    .text("deviceIndex", 0)
+                    .text("status", "attached")
+                    .text("attachTime", instance.launched_at)
+                    .text("deleteOnTermination", true);
+            });
+        }
+        tags::write(xml, &shown.interface.tags);
+    }
+}
+
+/// An interface, of an instance or of none.
+pub(super) struct Shown<'a> {
+    interface: &'a Interface,
+    instance: Option<&'a Instance>,
+    zone: Zone,
+    address: Ipv4Addr,
+    groups: &'a [String],
+}
+
+impl<'a> Shown<'a> {
+    fn of(instance: &'a Instance) -> Self {
+        Self {
+            interface: &instance.interface,
+            instance: Some(instance),
+            zone: instance.zone,
+            address: instance.address,
+            groups: &instance.groups,
+        }
+    }
+
+    fn status(&self) -> &'static str {
+        match self.instance {
+            Some(_) => "in-use",
+            None => "available",
+        }
+    }
+}
+
+impl LooseInterface {
+    pub(super) fn shown(&self) -> Shown<'_> {
+        Shown {
+            interface: &self.interface,
+            instance: None,
+            zone: self.zone,
+            address: self.address,
+            groups: &self.groups,
+        }
     }
 }
 

@@ -44,13 +44,24 @@ impl Ec2 {
         self.context.tasks.wait().await;
         self.machines.stop_all().await;
         self.metadata.close_all();
+        self.doors.keep(Vec::new).await;
     }
 
     /// Addresses that the state says are in use are not given out again.
     pub(super) fn recall_addresses(&self) {
         self.state.read(|all| {
             for instance in all.regions.values().flat_map(Region::live_instances) {
-                self.context.network.reserve(instance.address);
+                let addresses = [Some(instance.address), instance.public_address];
+                for address in addresses.into_iter().flatten() {
+                    self.context.network.reserve(address);
+                }
+            }
+            for loose in all
+                .regions
+                .values()
+                .flat_map(|region| region.interfaces.values())
+            {
+                self.context.network.reserve(loose.address);
             }
         });
     }

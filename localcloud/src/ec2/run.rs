@@ -1,6 +1,7 @@
 //! RunInstances.
 
 mod disks;
+mod placement;
 mod request;
 
 use std::net::Ipv4Addr;
@@ -11,9 +12,11 @@ use rand::Rng as _;
 
 use super::instances::write_instance;
 use super::model::{Attachment, Instance, InstanceState, Interface, Launch, Region, Volume};
-use super::{Ec2, groups, ids};
+use super::types::InstanceType;
+use super::{Ec2, PORT_TAKEN, groups, ids};
 use crate::auth::Caller;
 use crate::network::{METADATA_PORT, Network};
+use crate::rehearsal::{Delay, InUse, LaunchRequested};
 use crate::wire::{ApiError, Params, Xml};
 use request::LaunchRequest;
 pub(super) use request::check_user_data;
@@ -49,6 +52,7 @@ impl Ec2 {
                 return earlier_launch(region, earlier, &fingerprint);
             }
             let request = LaunchRequest::read(self, &caller.region, region, params)?;
+            self.check_room(&caller.region, region, &request)?;
             let instances = self.make(&request, region, token.as_deref(), &mut leases)?;
             let reservation = instances[0].reservation.clone();
             if let Some(token) = &token {
@@ -67,9 +71,11 @@ impl Ec2 {
         leases.addresses.clear();
         if is_new {
             for instance in &launched {
+                self.context.stage.hide(&instance.id);
                 let boot = Arc::clone(self).bring_up(caller.region.clone(), instance.id.clone());
                 self.context.tasks.spawn(boot);
             }
+            self.end_excess(&caller.region);
         }
         let region = self.region(&caller.region);
         let mut xml = Xml::fragment();
@@ -80,6 +86,50 @@ impl Ec2 {
                 write_instance(xml, self, &caller.region, &region, instance);
             });
         Ok(xml.finish())
+    }
+
+    /// Whether the rehearsed account has room for a launch.
+    fn check_room(
+        self: &Arc<Self>,
+        region_name: &str,
+        region: &Region,
+        request: &LaunchRequest,
+    ) -> Result<(), ApiError> {
+        let in_use = in_use(region);
+        let stage = &self.context.stage;
+        if stage.closes_at(in_use.instances + request.count) {
+            tracing::warn!("so many instances are the end of a Learner Lab");
+            let (this, name) = (Arc::clone(self), region_name.to_owned());
+            self.context.tasks.spawn(async move {
+                this.terminate_newest(&name, 0).await;
+            });
+        }
+        let asked = LaunchRequested {
+            instance_type: request.instance_type.name,
+            vcpus: request.instance_type.vcpus,
+            count: request.count,
+            zone: request.zone.letter(),
+        };
+        stage.launch(asked, in_use, region_name)
+    }
+
+    /// Where the account may have only so many instances at once, the newest are terminated after a
+    /// while.
+    fn end_excess(self: &Arc<Self>, region: &str) {
+        let account = self.context.stage.account();
+        let Some(most) = account.and_then(crate::AccountKind::most_instances) else {
+            return;
+        };
+        if in_use(&self.region(region)).instances <= most {
+            return;
+        }
+        let due = self.context.stage.begin(Delay::ExcessTerminated, region);
+        let (this, region) = (Arc::clone(self), region.to_owned());
+        self.context.tasks.spawn(async move {
+            if due.over().await {
+                this.terminate_newest(&region, most).await;
+            }
+        });
     }
 
     /// Puts new, pending instances with their volumes into a region.
@@ -104,7 +154,7 @@ impl Ec2 {
             leases.addresses.push(address);
             self.machines
                 .check_ports(address, &ports)
-                .map_err(|error| ApiError::new("Unsupported", error.to_string()))?;
+                .map_err(|error| ApiError::new(PORT_TAKEN, error.to_string()))?;
             let instance = Instance {
                 id: ids::new("i"),
                 reservation: reservation.clone(),
@@ -117,6 +167,7 @@ impl Ec2 {
                 zone: request.zone,
                 address,
                 public: request.public,
+                public_address: None,
                 groups: request.groups.clone(),
                 profile: request.profile.clone(),
                 client_token: token.map(str::to_owned),
@@ -148,6 +199,23 @@ impl Ec2 {
             .cloned()
             .collect())
     }
+}
+
+/// What of a region's quotas is taken. What is shutting down counts for a while.
+fn in_use(region: &Region) -> InUse {
+    let mut in_use = InUse::default();
+    for instance in region.live_instances() {
+        let runs = matches!(
+            instance.state,
+            InstanceState::Pending | InstanceState::Running
+        );
+        if runs || instance.state == InstanceState::ShuttingDown {
+            let kind = InstanceType::named(&instance.instance_type);
+            in_use.vcpus += kind.map_or(0, |kind| kind.vcpus);
+        }
+        in_use.instances += usize::from(runs);
+    }
+    in_use
 }
 
 fn client_token(params: &Params) -> Result<Option<String>, ApiError> {

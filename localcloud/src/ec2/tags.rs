@@ -230,6 +230,31 @@ fn all(region: &Region) -> Vec<(&str, &'static str, &Tags)> {
                 .map(|r| (r.id.as_str(), "security-group-rule", &r.tags)),
         );
     }
+    found.extend(region.interfaces.values().map(|i| {
+        (
+            i.interface.id.as_str(),
+            "network-interface",
+            &i.interface.tags,
+        )
+    }));
+    found.extend(
+        region
+            .addresses
+            .values()
+            .map(|a| (a.id.as_str(), "elastic-ip", &a.tags)),
+    );
+    found.extend(
+        region
+            .key_pairs
+            .values()
+            .map(|k| (k.id.as_str(), "key-pair", &k.tags)),
+    );
+    found.extend(
+        region
+            .launch_templates
+            .values()
+            .map(|t| (t.id.as_str(), "launch-template", &t.tags)),
+    );
     for (id, tags) in &region.network_tags {
         let kind = if id.starts_with("vpc-") {
             "vpc"
@@ -261,6 +286,9 @@ fn tags_of<'a>(
         "snap" => region.snapshots.get_mut(id).map(|s| &mut s.tags),
         "ami" => region.images.get_mut(id).map(|i| &mut i.tags),
         "sg" => region.groups.get_mut(id).map(|g| &mut g.tags),
+        "eipalloc" => region.addresses.get_mut(id).map(|a| &mut a.tags),
+        "key" => region.key_pairs.get_mut(id).map(|k| &mut k.tags),
+        "lt" => region.launch_templates.get_mut(id).map(|t| &mut t.tags),
         "sgr" => region
             .groups
             .values_mut()
@@ -271,6 +299,7 @@ fn tags_of<'a>(
             .instances
             .values_mut()
             .map(|instance| &mut instance.interface)
+            .chain(region.interfaces.values_mut().map(|i| &mut i.interface))
             .find(|interface| interface.id == id)
             .map(|interface| &mut interface.tags),
         _ if network.iter().any(|known| known == id) => {
@@ -293,6 +322,9 @@ fn kind_of(id: &str) -> Result<Kind, ApiError> {
         ids::INTERFACE,
         ids::VPC,
         ids::SUBNET,
+        ids::ADDRESS,
+        ids::KEY_PAIR,
+        ids::LAUNCH_TEMPLATE,
     ]
     .into_iter()
     .find(|kind| kind.prefix == prefix)

@@ -13,7 +13,7 @@ use crate::wire::{ApiError, Params, Xml};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct InstanceType {
     pub(super) name: &'static str,
-    vcpus: u32,
+    pub(super) vcpus: u32,
     memory_mib: u32,
     pub(super) arm: bool,
     pub(super) burstable: bool,
@@ -23,6 +23,11 @@ pub(super) struct InstanceType {
 impl InstanceType {
     pub(super) fn named(name: &str) -> Option<Self> {
         ALL.iter().copied().find(|known| known.name == name)
+    }
+
+    /// Whether a zone has it: the youngest zone of all never got the small types.
+    pub(super) fn is_offered_in(self, zone: Zone) -> bool {
+        zone != Zone::C || !self.burstable
     }
 
     pub(super) fn architecture(self) -> &'static str {
@@ -150,15 +155,21 @@ impl Ec2 {
     }
 
     pub(super) fn describe_instance_type_offerings(
+        &self,
         caller: &Caller,
         params: &Params,
     ) -> Result<String, ApiError> {
         let region = &caller.region;
         let kind = params.get("LocationType").unwrap_or("region");
-        let locations = match kind {
-            "region" => vec![region.clone()],
-            "availability-zone" => Zone::ALL.map(|zone| zone.name(region)).into(),
-            "availability-zone-id" => Zone::ALL.map(|zone| zone_id(region, zone)).into(),
+        let in_zones = |name: fn(Zone, &str) -> String| {
+            Zone::ALL
+                .map(|zone| (name(zone, region), Some(zone)))
+                .into()
+        };
+        let locations: Vec<(String, Option<Zone>)> = match kind {
+            "region" => vec![(region.clone(), None)],
+            "availability-zone" => in_zones(Zone::name),
+            "availability-zone-id" => in_zones(|zone, region| zone_id(region, zone)),
             _ => {
                 return Err(params
                     .invalid(
@@ -171,12 +182,16 @@ impl Ec2 {
         let filters = Filters::read(params, &["instance-type", "location"])?;
         let mut found = Vec::new();
         for offered in ALL {
-            for location in &locations {
+            for (location, zone) in &locations {
+                if !self.is_offered(offered.name, *zone) {
+                    continue;
+                }
                 let values = [
                     ("instance-type", vec![offered.name.to_owned()]),
                     ("location", vec![location.clone()]),
                 ];
-                if filters.pass(&values.into(), &Tags::new()) {
+                let is_there = zone.is_none_or(|zone| offered.is_offered_in(zone));
+                if is_there && filters.pass(&values.into(), &Tags::new()) {
                     found.push((offered.name, location.clone()));
                 }
             }
@@ -195,6 +210,15 @@ impl Ec2 {
         )
         .optional("nextToken", page.next);
         Ok(xml.finish())
+    }
+}
+
+impl Ec2 {
+    fn is_offered(&self, instance_type: &str, zone: Option<Zone>) -> bool {
+        match (self.context.stage.account(), zone) {
+            (Some(account), Some(zone)) => account.offers(instance_type, zone.letter()),
+            _ => true,
+        }
     }
 }
 

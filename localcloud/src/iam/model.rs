@@ -1,6 +1,6 @@
 //! What IAM keeps.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -15,6 +15,8 @@ pub(super) type Tags = BTreeMap<String, String>;
 pub(super) struct Account {
     pub(super) roles: BTreeMap<String, Role>,
     pub(super) profiles: BTreeMap<String, InstanceProfile>,
+    /// Managed policies, by ARN.
+    pub(super) policies: BTreeMap<String, ManagedPolicy>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -30,6 +32,21 @@ pub(super) struct Role {
     pub(super) trust_policy: Written<TrustPolicy>,
     pub(super) longest_session_seconds: i64,
     pub(super) policies: BTreeMap<String, Written<Policy>>,
+    /// The managed policies attached to it, by ARN.
+    #[serde(default)]
+    pub(super) attached: BTreeSet<String>,
+    pub(super) tags: Tags,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) struct ManagedPolicy {
+    pub(super) name: String,
+    pub(super) id: String,
+    pub(super) arn: String,
+    pub(super) path: String,
+    pub(super) created_at: Timestamp,
+    pub(super) document: Written<Policy>,
     pub(super) tags: Tags,
 }
 

@@ -2,12 +2,13 @@
 
 use jiff::Timestamp;
 
-use super::model::{Account, InstanceProfile, new_id};
+use super::model::{Account, InstanceProfile, Role, new_id};
 use super::roles::{role_name, write_role};
 use super::{
     Iam, already_exists, check_tag_count, delete_conflict, limit_exceeded, name, no_such_entity,
     path, tags, write_page, write_tags,
 };
+use crate::rehearsal::Delay;
 use crate::wire::{ApiError, Params, Xml};
 
 impl Iam {
@@ -37,6 +38,11 @@ impl Iam {
             account.profiles.insert(name.to_owned(), profile);
             Ok(())
         })?;
+        let stage = &self.context.stage;
+        let _due = stage.begin(Delay::ProfileKnown, name);
+        if self.past().profiles.contains_key(name) {
+            let _due = stage.begin(Delay::OldProfileForgotten, name);
+        }
         self.get_instance_profile(params)
     }
 
@@ -122,6 +128,10 @@ impl Iam {
                 return Err(no_such_entity("role", role));
             }
             profile.role = None;
+            let id = profile.id.clone();
+            if let Some(role) = account.roles.get(role) {
+                self.remember_role(id, role);
+            }
             Ok(())
         })
     }
@@ -133,9 +143,24 @@ impl Iam {
                     "Cannot delete entity, must remove roles from instance profile first.",
                 ));
             }
-            account.profiles.remove(name);
+            if let Some(gone) = account.profiles.remove(name) {
+                self.remember_profile(gone);
+            }
             Ok(())
         })
+    }
+
+    /// In a rehearsal, EC2 may launch with what was in a profile even when both were made anew.
+    fn remember_role(&self, profile_id: String, role: &Role) {
+        if self.context.stage.rehearsal().is_some() {
+            self.past().roles.insert(profile_id, role.in_profile());
+        }
+    }
+
+    fn remember_profile(&self, profile: InstanceProfile) {
+        if self.context.stage.rehearsal().is_some() {
+            self.past().profiles.insert(profile.name, profile.id);
+        }
     }
 
     pub(super) fn tag_instance_profile(&self, params: &Params) -> Result<String, ApiError> {

@@ -34,6 +34,7 @@ impl Iam {
             trust_policy: trust_policy(params, "AssumeRolePolicyDocument")?,
             longest_session_seconds: longest_session(params)?,
             policies: Default::default(),
+            attached: Default::default(),
             tags: tags(params)?,
         };
         self.state.change(|account| {
@@ -79,7 +80,7 @@ impl Iam {
         let name = role_name(params)?;
         let id = self.state.change(|account| {
             let role = found(account, name)?;
-            if !role.policies.is_empty() {
+            if !role.policies.is_empty() || !role.attached.is_empty() {
                 return Err(delete_conflict(
                     "Cannot delete entity, must delete policies first.",
                 ));
@@ -113,7 +114,7 @@ impl Iam {
     pub(super) fn put_role_policy(&self, params: &Params) -> Result<String, ApiError> {
         let policy_name = name(params, "PolicyName", 128)?.to_owned();
         let document = document(required(params, "PolicyDocument")?)?;
-        self.change_role(params, |role| {
+        self.change_policies(params, |role| {
             role.policies.insert(policy_name, document);
             let weight: usize = role
                 .policies
@@ -156,26 +157,12 @@ impl Iam {
 
     pub(super) fn delete_role_policy(&self, params: &Params) -> Result<String, ApiError> {
         let policy_name = name(params, "PolicyName", 128)?;
-        self.change_role(params, |role| {
+        self.change_policies(params, |role| {
             role.policies
                 .remove(policy_name)
                 .map(|_| ())
                 .ok_or_else(|| no_such_entity("role policy", policy_name))
         })
-    }
-
-    /// Nothing here attaches managed policies, so a role has none.
-    pub(super) fn list_attached_role_policies(&self, params: &Params) -> Result<String, ApiError> {
-        self.role(params)?;
-        let mut xml = Xml::fragment();
-        write_page(
-            &mut xml,
-            "AttachedPolicies",
-            Vec::<String>::new(),
-            params,
-            |_, _| {},
-        )?;
-        Ok(xml.finish())
     }
 
     pub(super) fn tag_role(&self, params: &Params) -> Result<String, ApiError> {
@@ -219,6 +206,22 @@ impl Iam {
         self.state.change(|account| change(found(account, name)?))?;
         Ok(String::new())
     }
+
+    /// The same for what a role may do, which takes its time to come into effect.
+    fn change_policies(
+        &self,
+        params: &Params,
+        change: impl FnOnce(&mut Role) -> Result<(), ApiError>,
+    ) -> Result<String, ApiError> {
+        let name = role_name(params)?;
+        self.state.change(|account| {
+            let role = account.roles.get(name);
+            let role = role.ok_or_else(|| no_such_entity("role", name))?;
+            self.postpone(role, &account.policies);
+            change(found(account, name)?)
+        })?;
+        Ok(String::new())
+    }
 }
 
 fn found<'a>(account: &'a mut Account, name: &str) -> Result<&'a mut Role, ApiError> {
@@ -234,7 +237,7 @@ pub(super) fn role_name(params: &Params) -> Result<&str, ApiError> {
 }
 
 /// Reads a document of one kind.
-fn document<P>(text: &str) -> Result<Written<P>, ApiError>
+pub(super) fn document<P>(text: &str) -> Result<Written<P>, ApiError>
 where
     P: TryFrom<Document, Error = Malformed>,
 {

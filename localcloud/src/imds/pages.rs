@@ -65,7 +65,7 @@ fn meta_data(facts: &InstanceFacts, role: Option<&ProfileRole>, path: &str) -> O
     let address = facts.address.to_string();
     Some(match interface.unwrap_or(path) {
         "/local-ipv4" | "/local-ipv4s" => address,
-        "/public-ipv4" | "/public-ipv4s" if facts.public => address,
+        "/public-ipv4" | "/public-ipv4s" => facts.public_address?.to_string(),
         "/mac" => mac.clone(),
         "/security-groups" => facts.groups.join("\n"),
         "" if interface.is_none() => index(facts),
@@ -124,7 +124,7 @@ fn index(facts: &InstanceFacts) -> String {
     if facts.profile.is_some() {
         names.push("iam/");
     }
-    if facts.public {
+    if facts.public_address.is_some() {
         names.push("public-ipv4");
     }
     if facts.tags.is_some() {
@@ -195,7 +195,7 @@ mod tests {
             zone: "us-east-1a".into(),
             zone_id: "use1-az1".into(),
             address: Ipv4Addr::new(127, 77, 0, 16),
-            public: true,
+            public_address: Some(Ipv4Addr::new(127, 78, 0, 20)),
             mac: "02:00:00:00:00:01".into(),
             instance_type: "t3.micro".into(),
             image: "ami-12345678".into(),
@@ -232,6 +232,7 @@ mod tests {
         for (path, expected) in [
             ("/latest/meta-data/instance-id", "i-0123456789abcdef0"),
             ("/latest/meta-data/local-ipv4", "127.77.0.16"),
+            ("/latest/meta-data/public-ipv4", "127.78.0.20"),
             (
                 "/latest/meta-data/placement/availability-zone",
                 "us-east-1a",
@@ -273,7 +274,7 @@ mod tests {
             tags: None,
             profile: None,
             user_data: None,
-            public: false,
+            public_address: None,
             ..facts()
         };
         for path in [

@@ -1,23 +1,28 @@
 //! Paper machines: states change, nothing runs.
 
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
 use super::{Ended, Events, MachineError, MachineSpec, Machines, RootSource};
+use crate::context::Context;
+use crate::rehearsal::Delay;
 
 /// Machines that only exist in EC2's answers. One that has user data and stops when it powers off is
-/// an image builder: it powers itself off as soon as it runs. What its recipe would have written is
+/// an image builder: it powers itself off as soon as it has booted and, in a rehearsal, has had its
+/// time for the recipe. What its recipe would have written is
 /// for the caller to arrange.
 #[derive(Debug)]
 pub struct PaperMachines {
     events: Events,
+    context: Arc<Context>,
 }
 
 impl PaperMachines {
     /// Machines that tell their end there.
-    pub fn new(events: Events) -> Self {
-        Self { events }
+    pub fn new(events: Events, context: Arc<Context>) -> Self {
+        Self { events, context }
     }
 }
 
@@ -33,10 +38,17 @@ impl Machines for PaperMachines {
 
     async fn start(&self, spec: MachineSpec) -> Result<(), MachineError> {
         if spec.user_data.is_some() && spec.stops_at_power_off {
-            // Nobody listens any more once localcloud stops.
-            let _ = self.events.send(Ended {
-                id: spec.id,
-                powered_off: true,
+            let (events, context) = (self.events.clone(), Arc::clone(&self.context));
+            tokio::spawn(async move {
+                tokio::time::sleep(spec.boots_for).await;
+                let recipe = context.stage.begin(Delay::RecipeDone, &spec.id);
+                if recipe.over().await {
+                    // Nobody listens any more once localcloud stops.
+                    let _ = events.send(Ended {
+                        id: spec.id,
+                        powered_off: true,
+                    });
+                }
             });
         }
         Ok(())

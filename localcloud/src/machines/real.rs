@@ -137,6 +137,7 @@ impl RealMachines {
         command
             .arg("init")
             .args(["--instance", &spec.id])
+            .args(["--boot-ms", &spec.boots_for.as_millis().to_string()])
             .arg("--root")
             .arg(&root)
             .arg("--console")

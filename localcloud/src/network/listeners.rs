@@ -1,5 +1,6 @@
 //! Which program listens where, read from /proc.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -46,6 +47,16 @@ pub fn on(address: SocketAddrV4) -> Option<Listener> {
         address: at,
         process: owner_of(inode),
     })
+}
+
+/// The ports on which anything listens on this address and no other.
+pub fn ports_of(address: Ipv4Addr) -> BTreeSet<u16> {
+    let v4 = fs::read_to_string("/proc/net/tcp").unwrap_or_default();
+    v4.lines()
+        .filter_map(parse)
+        .filter(|(at, _)| *at.ip() == address)
+        .map(|(at, _)| at.port())
+        .collect()
 }
 
 /// Address and socket inode of a line of /proc/net/tcp or tcp6, if it is a listening socket.

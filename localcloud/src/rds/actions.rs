@@ -8,7 +8,9 @@ use crate::wire::{ApiError, Params, Xml};
 
 use super::Rds;
 use super::answers::{self, Surroundings};
+use super::catalogue::MOST_DATABASES;
 use super::database::{Database, Databases, Key, Pending, Status};
+use super::leftovers::Leaving;
 use super::lifecycle;
 use super::request::{self, Creation, Modification};
 
@@ -22,7 +24,22 @@ impl Rds {
         params: &Params,
     ) -> Result<String, ApiError> {
         let creation = Creation::parse(params)?;
+        let stage = &self.inner.context.stage;
+        let size = &creation.size;
+        stage.database(&size.class, &creation.storage_type, size.retention)?;
+        if stage.makes_database_role() {
+            return Err(ApiError::new(
+                "InvalidParameterValue",
+                "Unable to create the resource. Verify that you have permission to create service linked role. Otherwise wait and try again later",
+            ));
+        }
         let key = Key::new(&caller.region, &creation.identifier);
+        if self.inner.databases_in(&caller.region) >= MOST_DATABASES {
+            return Err(ApiError::new(
+                "InstanceQuotaExceeded",
+                format!("There are {MOST_DATABASES} databases, which is as many as there may be."),
+            ));
+        }
         let zone = self.zone_of(&caller.region, creation.zone.as_deref())?;
         let groups = self.groups_of(&caller.region, &creation.groups)?;
         let engine_version = self.inner.version().await?;
@@ -78,16 +95,7 @@ impl Rds {
 
     pub(super) fn describe(&self, caller: &Caller, params: &Params) -> Result<String, ApiError> {
         let wanted = wanted(params)?;
-        let limit = params.integer("MaxRecords")?.unwrap_or(LARGEST_PAGE);
-        if !(SMALLEST_PAGE..=LARGEST_PAGE).contains(&limit) {
-            return Err(ApiError::new(
-                "InvalidParameterValue",
-                format!(
-                    "Invalid value {limit} for MaxRecords. Must be between {SMALLEST_PAGE} and {LARGEST_PAGE}"
-                ),
-            ));
-        }
-        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let limit = page_limit(params)?;
         let after = params.get("Marker").unwrap_or_default();
         let around = self.around(caller);
         self.inner.databases.read(|databases| {
@@ -152,27 +160,8 @@ impl Rds {
 
     pub(super) fn delete(&self, caller: &Caller, params: &Params) -> Result<String, ApiError> {
         let key = self.key_of(caller, params)?;
-        let skip = params.boolean("SkipFinalSnapshot")?.unwrap_or(false);
-        let last = params.get("FinalDBSnapshotIdentifier");
+        let leaving = Leaving::parse(params)?;
         let combination = |message: &str| ApiError::new("InvalidParameterCombination", message);
-        match (skip, last) {
-            (true, Some(_)) => {
-                return Err(combination(
-                    "FinalDBSnapshotIdentifier can not be specified when SkipFinalSnapshot is true.",
-                ));
-            }
-            (false, None) => {
-                return Err(combination(
-                    "FinalDBSnapshotIdentifier is required unless SkipFinalSnapshot is specified.",
-                ));
-            }
-            (false, Some(_)) => {
-                return Err(combination(
-                    "localcloud makes no snapshots: say SkipFinalSnapshot.",
-                ));
-            }
-            (true, None) => {}
-        }
         let deleted = self.inner.databases.change(|databases| {
             let states = [Status::Available, Status::BackingUp, Status::Stopped, Status::Failed];
             let database = in_state(databases, &key, &states)?;
@@ -181,6 +170,7 @@ impl Rds {
                     "Cannot delete protected DB Instance, please disable deletion protection and try again.",
                 ));
             }
+            self.leave(&key, database, &leaving)?;
             database.status = Status::Deleting;
             Ok(database.clone())
         })?;
@@ -324,6 +314,20 @@ impl Rds {
         answers::instance(&mut xml, &self.around(caller), identifier, database);
         xml.finish()
     }
+}
+
+/// How many entries a page of a listing may have.
+pub(super) fn page_limit(params: &Params) -> Result<usize, ApiError> {
+    let limit = params.integer("MaxRecords")?.unwrap_or(LARGEST_PAGE);
+    if !(SMALLEST_PAGE..=LARGEST_PAGE).contains(&limit) {
+        return Err(ApiError::new(
+            "InvalidParameterValue",
+            format!(
+                "Invalid value {limit} for MaxRecords. Must be between {SMALLEST_PAGE} and {LARGEST_PAGE}"
+            ),
+        ));
+    }
+    Ok(usize::try_from(limit).unwrap_or(usize::MAX))
 }
 
 /// The identifiers that a description is narrowed to.

@@ -1,4 +1,4 @@
-//! What databases there could be, and the lists that are always empty here.
+//! What databases there could be.
 
 use crate::wire::{ApiError, Params, Xml};
 
@@ -14,6 +14,22 @@ const CLASSES: [&str; 8] = [
     "db.m7g.large",
 ];
 const STORAGE_TYPES: [&str; 2] = ["gp2", "gp3"];
+
+/// Databases in a region.
+pub(crate) const MOST_DATABASES: usize = 40;
+
+/// `DescribeAccountAttributes`: of its many quotas the one that counts here. AWS's own default is the
+/// same.
+/// <https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/CHAP_Limits.html>
+pub(crate) fn account_attributes(databases: usize) -> String {
+    let mut xml = Xml::fragment();
+    xml.list("AccountQuotas", "AccountQuota", [databases], |xml, used| {
+        xml.text("AccountQuotaName", "DBInstances")
+            .text("Used", used)
+            .text("Max", MOST_DATABASES);
+    });
+    xml.finish()
+}
 
 /// `DescribeDBEngineVersions`: the one PostgreSQL that there is, if the question includes it.
 pub(crate) fn engine_versions(params: &Params, version: &str) -> String {
@@ -88,28 +104,4 @@ pub(crate) fn orderable(
         },
     );
     Ok(xml.finish())
-}
-
-/// The answer to a listing of what localcloud does not have; asking for one by name is an error.
-///
-/// # Errors
-/// One is asked for by the parameter `named`.
-pub(crate) fn none(
-    params: &Params,
-    named: &str,
-    list: &str,
-    missing: &'static str,
-) -> Result<String, ApiError> {
-    match params.get(named) {
-        Some(name) => Err(ApiError::with_status(
-            http::StatusCode::NOT_FOUND,
-            missing,
-            format!("{name} not found."),
-        )),
-        None => {
-            let mut xml = Xml::fragment();
-            xml.text(list, "");
-            Ok(xml.finish())
-        }
-    }
 }

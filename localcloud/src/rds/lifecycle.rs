@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::Inner;
 use super::database::{Database, Key, Status};
 use super::postgres::{Binaries, ClusterError, Master, Server};
+use crate::rehearsal::{Delay, Due};
 use crate::state::{is_out_of_room, room_in};
 
 /// What is to be done with a database. Its status says it too, so that a restart goes on with it.
@@ -143,26 +144,38 @@ impl Inner {
         match work {
             Work::Create => self.create(key, database).await,
             Work::Modify => self.modify(key, database).await,
-            Work::Start => self.start(key, database).await,
-            Work::Stop => self.stop(key).await,
+            Work::Start => {
+                let due = self.delay(Delay::DatabaseStarted, key, database);
+                due.over().await;
+                self.start(key, database).await
+            }
+            Work::Stop => {
+                let due = self.delay(Delay::DatabaseStopped, key, database);
+                due.over().await;
+                self.stop(key).await
+            }
             Work::Delete => self.delete(key, database).await,
         }
     }
 
     async fn create(&self, key: &Key, database: &Database) -> Done {
+        let due = self.delay(Delay::DatabaseCreated, key, database);
         if !self.context.paper {
             let binaries = self.binaries().await?.clone();
             self.make_cluster(&binaries, database).await?;
             let server = self.launch(&binaries, database).await?;
             self.keep(key, server).await;
         }
+        due.over().await;
         if database.size.retention > 0 {
+            let due = self.delay(Delay::DatabaseBackedUp, key, database);
             self.turn(key, |database| {
                 database.status = Status::BackingUp;
                 database.password = None;
             })
             .await;
             self.back_up(database).await?;
+            due.over().await;
         }
         self.turn(key, |database| {
             database.status = Status::Available;
@@ -184,11 +197,13 @@ impl Inner {
     /// A new class is another machine, and a password is set with nobody else there: both restart
     /// the server. Storage grows while it runs, unless localcloud was restarted in the middle.
     async fn modify(&self, key: &Key, database: &Database) -> Done {
+        let due = self.delay(Delay::DatabaseModified, key, database);
         let has_new_class = database.at_once && database.pending.class.is_some();
         let stands = !self.servers().contains_key(key);
         if !self.context.paper && (has_new_class || database.password.is_some() || stands) {
             self.restart(key, database).await?;
         }
+        due.over().await;
         self.turn(key, |database| {
             database.status = Status::Available;
             database.password = None;
@@ -235,18 +250,50 @@ impl Inner {
     }
 
     async fn delete(&self, key: &Key, database: &Database) -> Done {
+        let due = self.delay(Delay::DatabaseDeleted, key, database);
         self.halt(key).await;
-        if !self.context.paper {
-            let cluster = self.cluster(database);
-            blocking(move || cluster.remove()).await??;
-        }
+        due.over().await;
+        self.remove_files(database).await?;
         let stopping = &self.context.stopping;
         let noted = self
             .databases
             .note(stopping, |databases| databases.remove(key));
         noted.await;
         self.context.network.release(database.address);
+        let interface = format!("the network interface of database {}", key.identifier);
+        self.context
+            .stage
+            .leave_interface(&key.region, &interface, &database.groups);
         Ok(())
+    }
+
+    /// Removes a database's files, unless a snapshot or a backup holds them.
+    async fn remove_files(&self, database: &Database) -> Done {
+        let id = &database.resource_id;
+        if !self.context.paper && !self.leftovers.read(|left| left.holds(id)) {
+            let cluster = self.cluster(database);
+            blocking(move || cluster.remove()).await??;
+        }
+        Ok(())
+    }
+
+    /// The same for a database that is gone, when what held them is gone too. What cannot be removed
+    /// is told.
+    pub(super) async fn forget(&self, database: &Database) {
+        let id = &database.resource_id;
+        let is_there = self.databases.read(|databases| {
+            let mut all = databases.all();
+            all.any(|(_, other)| other.resource_id == *id)
+        });
+        if !is_there && let Err(error) = self.remove_files(database).await {
+            let error = &*error as &dyn std::error::Error;
+            tracing::error!(error, "cannot remove what a database has left");
+        }
+    }
+
+    fn delay(&self, delay: Delay, key: &Key, database: &Database) -> Due {
+        let stage = &self.context.stage;
+        stage.begin_with_tags(delay, &key.identifier, &database.tags)
     }
 
     async fn make_cluster(&self, binaries: &Binaries, database: &Database) -> Done {

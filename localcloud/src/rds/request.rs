@@ -229,7 +229,7 @@ fn starts_with_letter(text: &str) -> bool {
     text.starts_with(|first: char| first.is_ascii_alphabetic())
 }
 
-fn identifier(text: &str) -> Result<String, ApiError> {
+pub(super) fn identifier(text: &str) -> Result<String, ApiError> {
     let plain = text.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
     let sound = text.len() <= 63
         && starts_with_letter(text)

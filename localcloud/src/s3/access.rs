@@ -16,6 +16,7 @@ use crate::access::table::{self, S3Call};
 use crate::access::{Access, Check, Refusal};
 use crate::auth::{Caller, scope_of};
 use crate::context::Context;
+use crate::wire::ApiError;
 
 use super::api::CreationTags;
 
@@ -45,6 +46,10 @@ pub(crate) struct Permission {
 impl S3Access for Permission {
     async fn check(&self, context: &mut S3AccessContext<'_>) -> S3Result<()> {
         let caller = self.identify(context)?;
+        let operation = context.s3_op().name();
+        self.context.calls.note(&caller, operation);
+        let admitted = self.context.stage.admit(&caller, operation);
+        admitted.map_err(|error| as_s3(&error))?;
         let checks = checks(context)?;
         self.access
             .permit(&caller, &checks)
@@ -126,6 +131,18 @@ fn pairs(query: &str) -> Vec<(String, String)> {
     form_urlencoded::parse(query.as_bytes())
         .into_owned()
         .collect()
+}
+
+/// An error of the account's, as S3 says it.
+fn as_s3(error: &ApiError) -> S3Error {
+    let code = match error.code.as_ref() {
+        "SlowDown" => S3ErrorCode::SlowDown,
+        "ExpiredToken" => S3ErrorCode::ExpiredToken,
+        _ => S3ErrorCode::AccessDenied,
+    };
+    let mut said = S3Error::with_message(code, error.message.clone());
+    said.set_status_code(error.status);
+    said
 }
 
 /// A refusal as S3 says it.

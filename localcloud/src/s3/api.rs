@@ -26,12 +26,14 @@ use super::store::Store;
 use crate::access::table;
 use crate::access::{Access, Check};
 use crate::auth::Caller;
+use crate::context::Context;
 
 /// The S3 API over the store.
 pub(crate) struct Api {
     pub(crate) store: Arc<Store>,
     pub(crate) owner: String,
     pub(crate) access: Arc<Access>,
+    pub(crate) context: Arc<Context>,
 }
 
 impl Api {
@@ -147,8 +149,13 @@ impl S3 for Api {
         &self,
         request: S3Request<dto::GetBucketVersioningInput>,
     ) -> Answer<dto::GetBucketVersioningOutput> {
-        self.bucket(&request, &request.input.bucket)?;
-        Ok(S3Response::new(dto::GetBucketVersioningOutput::default()))
+        settings::get_versioning(self, &request)
+    }
+    async fn put_bucket_versioning(
+        &self,
+        request: S3Request<dto::PutBucketVersioningInput>,
+    ) -> Answer<dto::PutBucketVersioningOutput> {
+        settings::put_versioning(self, request).await
     }
 
     async fn get_bucket_tagging(

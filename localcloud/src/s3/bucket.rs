@@ -13,8 +13,9 @@ use serde::{Deserialize, Serialize};
 
 use super::error::internal;
 use super::index::{self, Change, Contents, Index};
-use super::object::Object;
+use super::object::{Object, now};
 use super::receive::NewFile;
+use super::versions;
 use crate::state::write_atomically;
 
 const SETTINGS: &str = "bucket.json";
@@ -33,6 +34,9 @@ pub(crate) struct Settings {
     pub(crate) public_access_block: Option<PublicAccessBlockConfiguration>,
     #[serde(default)]
     pub(crate) lifecycle: Option<BucketLifecycleConfiguration>,
+    /// Whether old versions are kept.
+    #[serde(default)]
+    pub(crate) versioning: bool,
 }
 
 /// A bucket that is there.
@@ -147,12 +151,16 @@ impl Bucket {
         mut data: Option<(&mut NewFile, &File)>,
         decide: impl FnOnce(&Contents) -> S3Result<Vec<Change>>,
     ) -> S3Result<()> {
+        let keeps_versions = lock(&self.settings).versioning;
         let pending = {
             let mut index = lock(&self.index);
             if self.deleted.load(Ordering::Acquire) {
                 return Err(no_such_bucket());
             }
-            let changes = decide(index.contents())?;
+            let mut changes = decide(index.contents())?;
+            if keeps_versions {
+                changes = changes.into_iter().map(kept).collect();
+            }
             if changes.is_empty() {
                 return Ok(());
             }
@@ -169,7 +177,9 @@ impl Bucket {
     pub(crate) fn retire(&self) -> S3Result<()> {
         let index = lock(&self.index);
         let contents = index.contents();
-        if !contents.objects.is_empty() || !contents.uploads.is_empty() {
+        let holds_nothing =
+            contents.objects.is_empty() && contents.past.is_empty() && contents.uploads.is_empty();
+        if !holds_nothing {
             return Err(s3_error!(
                 BucketNotEmpty,
                 "The bucket you tried to delete is not empty"
@@ -180,6 +190,24 @@ impl Bucket {
         }
         Ok(())
     }
+}
+
+/// A change as it is where old versions are kept.
+fn kept(mut change: Change) -> Change {
+    match &mut change {
+        Change::Put { object, .. } | Change::Complete { object, .. } => {
+            Arc::make_mut(object).version = Some(versions::new_id());
+        }
+        Change::Delete { key } => {
+            change = Change::Mark {
+                key: std::mem::take(key),
+                id: versions::new_id(),
+                at: now(),
+            };
+        }
+        _ => {}
+    }
+    change
 }
 
 /// The answer when a bucket is not there.

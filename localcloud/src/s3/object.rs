@@ -19,6 +19,9 @@ pub(crate) struct Object {
     pub(crate) etag: String,
     /// Seconds since 1970, as AWS keeps it.
     pub(crate) modified: u64,
+    /// Where versions are kept; none of what was stored before they were.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) version: Option<String>,
     #[serde(skip_serializing_if = "Checksums::is_empty")]
     pub(crate) checksums: Checksums,
     #[serde(flatten)]

@@ -23,6 +23,8 @@ pub(crate) struct Store {
     buckets: RwLock<BTreeMap<String, Arc<Bucket>>>,
     /// Held while a bucket is made or removed: folder and map change together.
     changing: Mutex<()>,
+    /// Deleted ones that a listing may still show.
+    departed: Mutex<Vec<Arc<Bucket>>>,
 }
 
 impl Store {
@@ -50,6 +52,7 @@ impl Store {
             durable,
             buckets: RwLock::new(buckets),
             changing: Mutex::new(()),
+            departed: Mutex::default(),
         })
     }
 
@@ -71,6 +74,28 @@ impl Store {
             .values()
             .cloned()
             .collect()
+    }
+
+    /// Keeps a deleted bucket for the listings that still show it.
+    pub(crate) fn remember(&self, bucket: Arc<Bucket>) {
+        self.departed().push(bucket);
+    }
+
+    /// All buckets, and of the deleted ones those that are still shown, in the order of their names.
+    pub(crate) fn listed(&self, is_shown: impl Fn(&str) -> bool) -> Vec<Arc<Bucket>> {
+        let mut listed = self.buckets();
+        let mut departed = self.departed();
+        departed.retain(|bucket| is_shown(&bucket.name));
+        if !departed.is_empty() {
+            listed.extend(departed.iter().cloned());
+            listed.sort_by(|one, other| one.name.cmp(&other.name));
+            listed.dedup_by(|one, other| one.name == other.name);
+        }
+        listed
+    }
+
+    fn departed(&self) -> std::sync::MutexGuard<'_, Vec<Arc<Bucket>>> {
+        self.departed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Makes a bucket. `name` has passed the rules for bucket names: it is a safe folder name.

@@ -1,6 +1,7 @@
 //! Which service a request is for, and whether its caller is who they say.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode, request};
@@ -10,23 +11,36 @@ use uuid::Uuid;
 
 use super::own;
 use crate::access::table;
-use crate::auth::{self, Caller, Principal};
+use crate::auth::{self, Caller, Principal, Scope};
 use crate::cloud::Cloud;
 use crate::connections::Request;
+use crate::s3;
 use crate::wire::{ApiError, ErrorStyle, Params, Response, Xml, response, too_large, unpacked};
 
 /// Largest body of a request to anything but S3; PutMetricData takes 1 MiB.
 const LARGEST_BODY: usize = 2 << 20;
 
 /// The services, beside S3, as signatures name them.
-const SERVICES: [&str; 5] = ["ec2", "iam", "sts", "rds", "monitoring"];
+const SERVICES: [&str; 7] = [
+    "ec2",
+    "iam",
+    "sts",
+    "rds",
+    "monitoring",
+    "logs",
+    "servicequotas",
+];
 
 /// Answers one request.
-pub(super) async fn answer(cloud: &Cloud, peer: SocketAddr, request: Request) -> Response {
+pub(crate) async fn answer(cloud: &Arc<Cloud>, peer: SocketAddr, request: Request) -> Response {
     if own::is_for_us(&request) {
         return own::answer(cloud, peer, &request);
     }
-    match auth::scope_of(request.headers()) {
+    let scope = auth::scope_of(request.headers());
+    if let Some(instance) = scope.as_ref().and_then(|scope| cut_off(cloud, scope)) {
+        return no_way_out(cloud, &request, scope.as_ref(), &instance);
+    }
+    match scope {
         Some(scope) if scope.service != "s3" => {
             by_action(cloud, request, Some(&scope.service)).await
         }
@@ -34,6 +48,33 @@ pub(super) async fn answer(cloud: &Cloud, peer: SocketAddr, request: Request) ->
         // Unsigned, credentials in the query or an older signature: only S3 takes those.
         _ => cloud.s3.call(request).await,
     }
+}
+
+/// The instance whose keys sign, if it could not have come here on AWS: it has no public address.
+fn cut_off(cloud: &Cloud, scope: &Scope) -> Option<String> {
+    let key = cloud.context.credentials.find(&scope.access_key_id)?;
+    match key.principal {
+        Principal::Role { session, .. } if cloud.ec2.is_cut_off(&session) => Some(session),
+        _ => None,
+    }
+}
+
+/// On AWS such a call would wait for ever. Here it is told why.
+fn no_way_out(cloud: &Cloud, request: &Request, scope: Option<&Scope>, instance: &str) -> Response {
+    let error = ApiError::with_status(
+        StatusCode::FORBIDDEN,
+        "NoPublicAddress",
+        format!(
+            "{instance} has no public address, and nothing else leads out of the default VPC: on AWS this call would never be answered. Launch it with AssociatePublicIpAddress."
+        ),
+    );
+    tracing::warn!(instance, "refused: it has no public address");
+    let service = scope.map_or("s3", |scope| scope.service.as_str());
+    let request_id = Uuid::new_v4().to_string();
+    if service == "s3" {
+        return error.render(ErrorStyle::S3, &request_id);
+    }
+    refuse_as(cloud, service, request.headers(), &error, &request_id)
 }
 
 /// Whether the body or a header says what to do, as never in S3.
@@ -44,7 +85,7 @@ fn names_an_action(request: &Request) -> bool {
 
 /// Answers a request to one of the services beside S3: the one that the signature names, if there is
 /// one.
-async fn by_action(cloud: &Cloud, request: Request, named: Option<&str>) -> Response {
+async fn by_action(cloud: &Arc<Cloud>, request: Request, named: Option<&str>) -> Response {
     let request_id = Uuid::new_v4().to_string();
     let (parts, body) = request.into_parts();
     let mut service = named.unwrap_or("monitoring");
@@ -52,17 +93,35 @@ async fn by_action(cloud: &Cloud, request: Request, named: Option<&str>) -> Resp
         Ok(body) => {
             let body = body.to_bytes();
             service = named.unwrap_or_else(|| likely_service(&body));
-            call(cloud, service, &parts, body, &request_id).await
+            call_to_the_end(cloud, service, &parts, body, &request_id).await
         }
         Err(error) if error.is::<LengthLimitError>() => Err(too_large(LARGEST_BODY)),
         Err(error) => Err(ApiError::new("IncompleteBody", error.to_string())),
     };
     let mut response = answered
-        .unwrap_or_else(|error| refuse(cloud, service, &parts.headers, &error, &request_id));
+        .unwrap_or_else(|error| refuse_as(cloud, service, &parts.headers, &error, &request_id));
     if let Ok(value) = request_id.parse() {
         response.headers_mut().insert("x-amzn-requestid", value);
     }
     response
+}
+
+/// Carries a call out to its end, also when the caller goes away meanwhile: it has been asked for.
+async fn call_to_the_end(
+    cloud: &Arc<Cloud>,
+    service: &str,
+    parts: &request::Parts,
+    body: Bytes,
+    request_id: &str,
+) -> Result<Response, ApiError> {
+    let (cloud, parts) = (Arc::clone(cloud), parts.clone());
+    let (service, request_id) = (service.to_owned(), request_id.to_owned());
+    let tasks = cloud.context.tasks.clone();
+    let called =
+        tasks.spawn(async move { call(&cloud, &service, &parts, body, &request_id).await });
+    called
+        .await
+        .unwrap_or_else(|error| Err(ApiError::internal(&error)))
 }
 
 async fn call(
@@ -75,6 +134,7 @@ async fn call(
     let caller = identify(cloud, service, parts, &body)?;
     let operation = cloudwatch_operation(parts);
     if caller.service == "monitoring" && !operation.is_empty() {
+        admit(cloud, &caller, &operation)?;
         return Ok(cloud
             .cloudwatch
             .call(&caller, &operation, body, &parts.headers)
@@ -83,8 +143,20 @@ async fn call(
     if !SERVICES.contains(&caller.service.as_str()) {
         return Err(unknown_service(&caller.service));
     }
+    if caller.service == "logs" {
+        let operation = crate::logs::operation(&parts.headers);
+        admit(cloud, &caller, operation)?;
+        permit(cloud, &caller, operation, &crate::logs::params(&body))?;
+        return cloud.logs.call(&caller, operation, &body);
+    }
+    if caller.service == "servicequotas" {
+        let operation = crate::quotas::operation(&parts.headers);
+        permit(cloud, &caller, operation, &Params::default())?;
+        return crate::quotas::call(cloud.context.stage.account(), &caller, operation, &body);
+    }
     let params = Params::parse(&unpacked(&body, &parts.headers)?)?;
     let action = params.action()?;
+    admit(cloud, &caller, action)?;
     permit(cloud, &caller, action, &params)?;
     let (namespace, style, answer) = match caller.service.as_str() {
         "ec2" => (
@@ -156,6 +228,12 @@ fn identify(
     Ok(caller)
 }
 
+/// Counts a call, and refuses what the rehearsed account does.
+fn admit(cloud: &Cloud, caller: &Caller, action: &str) -> Result<(), ApiError> {
+    cloud.context.calls.note(caller, action);
+    cloud.context.stage.admit(caller, action)
+}
+
 /// Refuses what the caller's role may not do, and what nobody can do here: an action without a row in
 /// the table of checks.
 fn permit(cloud: &Cloud, caller: &Caller, action: &str, params: &Params) -> Result<(), ApiError> {
@@ -205,7 +283,7 @@ fn success(
         ErrorStyle::Ec2 => {
             xml.text("requestId", request_id).raw(answer);
         }
-        ErrorStyle::Query => {
+        _ => {
             xml.element(&format!("{action}Result"), |xml| {
                 xml.raw(answer);
             })
@@ -217,7 +295,17 @@ fn success(
     response(StatusCode::OK, "text/xml;charset=UTF-8", xml.finish())
 }
 
-fn refuse(
+/// A refusal in the form of a service, with an id of its own.
+pub(crate) fn refuse(
+    cloud: &Cloud,
+    service: &str,
+    headers: &HeaderMap,
+    error: &ApiError,
+) -> Response {
+    refuse_as(cloud, service, headers, error, &Uuid::new_v4().to_string())
+}
+
+fn refuse_as(
     cloud: &Cloud,
     service: &str,
     headers: &HeaderMap,
@@ -227,6 +315,8 @@ fn refuse(
     match service {
         "monitoring" => cloud.cloudwatch.refuse(headers, error, request_id),
         "ec2" => error.render(ErrorStyle::Ec2, request_id),
+        "s3" => s3::refusal(error, request_id),
+        "logs" | "servicequotas" => crate::json::refuse(error),
         _ => error.render(ErrorStyle::Query, request_id),
     }
 }

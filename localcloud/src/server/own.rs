@@ -1,5 +1,5 @@
-//! What localcloud answers in its own name: health, shutdown, what roles did, the
-//! caller's address, the CA.
+//! What localcloud answers in its own name: health, shutdown, what roles did, which calls there were,
+//! the rehearsal and its sessions, the caller's address, the CA.
 
 use std::net::SocketAddr;
 
@@ -8,6 +8,8 @@ use subtle::ConstantTimeEq as _;
 
 use crate::cloud::Cloud;
 use crate::connections::Request;
+use crate::faults::NoPlan;
+use crate::rehearsal::{AccountKind, SessionAction};
 use crate::wire::{Response, response};
 
 const PREFIX: &str = "/_localcloud/";
@@ -29,21 +31,50 @@ pub(super) fn answer(cloud: &Cloud, peer: SocketAddr, request: &Request) -> Resp
         (&Method::GET, "/checkip") => text(StatusCode::OK, format!("{}\n", peer.ip())),
         (&Method::GET, "/_localcloud/health") => health(cloud),
         (&Method::GET, "/_localcloud/ca.pem") => authority(cloud),
-        (&Method::POST, "/_localcloud/shutdown") => shutdown(cloud, request),
-        (&Method::GET, "/_localcloud/roles") => roles(cloud, request),
-        (
-            _,
-            "/_localcloud/health"
-            | "/_localcloud/ca.pem"
-            | "/_localcloud/roles"
-            | "/_localcloud/shutdown",
-        ) => text(
+        (method, path) => match for_owner(method, path) {
+            Some(answer) if is_from_owner(cloud, request) => answer(cloud, request),
+            Some(_) => who_are_you(),
+            None => no_such_request(path),
+        },
+    }
+}
+
+/// What answers a request that only the account's owner may make.
+fn for_owner(method: &Method, path: &str) -> Option<fn(&Cloud, &Request) -> Response> {
+    Some(match (method, path) {
+        (&Method::POST, "/_localcloud/shutdown") => shutdown,
+        (&Method::GET, "/_localcloud/roles") => roles,
+        (&Method::GET, "/_localcloud/faults") => faults,
+        (&Method::POST, "/_localcloud/faults") => follow,
+        (&Method::GET, "/_localcloud/calls") => calls,
+        (&Method::GET, "/_localcloud/rehearsal") => rehearsal,
+        (&Method::POST, "/_localcloud/session/end") => {
+            |cloud, _| session(cloud, SessionAction::End)
+        }
+        (&Method::POST, "/_localcloud/session/start") => {
+            |cloud, _| session(cloud, SessionAction::Start)
+        }
+        _ => return None,
+    })
+}
+
+fn no_such_request(path: &str) -> Response {
+    match path {
+        "/_localcloud/health"
+        | "/_localcloud/ca.pem"
+        | "/_localcloud/roles"
+        | "/_localcloud/faults"
+        | "/_localcloud/calls"
+        | "/_localcloud/rehearsal"
+        | "/_localcloud/session/end"
+        | "/_localcloud/session/start"
+        | "/_localcloud/shutdown" => text(
             StatusCode::METHOD_NOT_ALLOWED,
-            "use GET for health, ca.pem and roles, POST for shutdown\n",
+            "use GET for health, ca.pem, roles, faults, calls and rehearsal, POST for faults, session and shutdown\n",
         ),
         _ => text(
             StatusCode::NOT_FOUND,
-            "localcloud has /_localcloud/health, /_localcloud/ca.pem, /_localcloud/roles, /_localcloud/shutdown and /checkip\n",
+            "localcloud has /_localcloud/health, /_localcloud/ca.pem, /_localcloud/roles, /_localcloud/faults, /_localcloud/calls, /_localcloud/rehearsal, /_localcloud/session/end, /_localcloud/session/start, /_localcloud/shutdown and /checkip\n",
         ),
     }
 }
@@ -69,12 +100,74 @@ fn authority(cloud: &Cloud) -> Response {
     }
 }
 
-/// What roles have, did and were refused; for the account's owner.
-fn roles(cloud: &Cloud, request: &Request) -> Response {
-    if !is_from_owner(cloud, request) {
-        return who_are_you();
-    }
+/// What roles have, did and were refused.
+fn roles(cloud: &Cloud, _: &Request) -> Response {
     json(StatusCode::OK, &serde_json::json!(cloud.access.report()))
+}
+
+/// What has come of the plan of faults.
+fn faults(cloud: &Cloud, _: &Request) -> Response {
+    json(
+        StatusCode::OK,
+        &serde_json::json!(cloud.context.faults.report()),
+    )
+}
+
+/// Follows another plan of faults, which stands in the query.
+fn follow(cloud: &Cloud, request: &Request) -> Response {
+    match request.uri().query().map(str::parse).transpose() {
+        Ok(plan) => {
+            cloud.context.faults.follow(plan);
+            faults(cloud, request)
+        }
+        Err(error) => {
+            let error: NoPlan = error;
+            text(StatusCode::BAD_REQUEST, format!("{error}\n"))
+        }
+    }
+}
+
+/// How often each action was called, and by whom.
+fn calls(cloud: &Cloud, _: &Request) -> Response {
+    json(
+        StatusCode::OK,
+        &serde_json::json!(cloud.context.calls.counted()),
+    )
+}
+
+/// What is rehearsed, and what has taken how long.
+fn rehearsal(cloud: &Cloud, _: &Request) -> Response {
+    match cloud.context.stage.report() {
+        serde_json::Value::Null => not_rehearsed(),
+        report => json(StatusCode::OK, &report),
+    }
+}
+
+/// Ends or starts the session of a Learner Lab.
+fn session(cloud: &Cloud, action: SessionAction) -> Response {
+    if cloud.context.stage.account() != Some(AccountKind::LearnerLab) {
+        return text(
+            StatusCode::CONFLICT,
+            "only a rehearsed Learner Lab has sessions: localcloud serve --rehearse --account learner-lab\n",
+        );
+    }
+    cloud.context.stage.turn_session(action);
+    let ec2 = std::sync::Arc::clone(&cloud.ec2);
+    cloud
+        .context
+        .tasks
+        .spawn(async move { ec2.turn_all(action).await });
+    json(
+        StatusCode::OK,
+        &serde_json::json!({"session": action.name()}),
+    )
+}
+
+fn not_rehearsed() -> Response {
+    text(
+        StatusCode::CONFLICT,
+        "nothing is rehearsed: start it with localcloud serve --rehearse\n",
+    )
 }
 
 fn is_from_owner(cloud: &Cloud, request: &Request) -> bool {
@@ -96,9 +189,6 @@ fn who_are_you() -> Response {
 }
 
 fn shutdown(cloud: &Cloud, request: &Request) -> Response {
-    if !is_from_owner(cloud, request) {
-        return who_are_you();
-    }
     let left = cloud.remaining();
     if request.uri().query() == Some("if-empty") && !left.is_empty() {
         return json(

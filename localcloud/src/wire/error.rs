@@ -17,6 +17,8 @@ pub enum ErrorStyle {
     Ec2,
     /// `<ErrorResponse><Error>…`, as IAM, STS and RDS.
     Query,
+    /// `<Error>…`, S3's own.
+    S3,
 }
 
 /// An error that a service answers to its caller.
@@ -105,6 +107,11 @@ impl ApiError {
                         .text("Message", &self.message);
                 })
                 .text("RequestId", request_id);
+            }),
+            ErrorStyle::S3 => xml.element("Error", |xml| {
+                xml.text("Code", &self.code)
+                    .text("Message", &self.message)
+                    .text("RequestId", request_id);
             }),
         };
         response(self.status, "text/xml;charset=UTF-8", xml.finish())

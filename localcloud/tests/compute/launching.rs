@@ -105,8 +105,10 @@ async fn the_launch_a_deployer_makes_comes_back_as_asked() {
         Some("us-east-1b")
     );
     let address: std::net::Ipv4Addr = instance.private_ip_address().unwrap().parse().unwrap();
-    assert!((128..=254).contains(&address.octets()[3]), "{address}");
-    assert_eq!(instance.public_ip_address(), instance.private_ip_address());
+    assert!((128..=191).contains(&address.octets()[3]), "{address}");
+    let public: std::net::Ipv4Addr = instance.public_ip_address().unwrap().parse().unwrap();
+    assert_eq!(public.octets()[..2], [127, 78]);
+    assert_eq!(public.octets()[2], address.octets()[2]);
     assert_eq!(instance.tags()[0].value(), Some("instance/manager"));
     assert_eq!(
         instance.metadata_options().unwrap().http_tokens(),
@@ -136,9 +138,11 @@ async fn the_launch_a_deployer_makes_comes_back_as_asked() {
         .describe_network_interfaces()
         .filters(filter("tag-key", "bivouac:*"));
     let interfaces = interfaces.send().await.unwrap();
+    let interface = &interfaces.network_interfaces()[0];
+    assert_eq!(interface.tag_set()[0].value(), Some("interface/manager"));
     assert_eq!(
-        interfaces.network_interfaces()[0].tag_set()[0].value(),
-        Some("interface/manager")
+        interface.association().unwrap().public_ip(),
+        instance.public_ip_address()
     );
     let data = ec2
         .describe_instance_attribute()
@@ -300,6 +304,14 @@ async fn wrong_launches_get_the_codes_of_ec2() {
                 .await
                 .tag_specifications(tags(ResourceType::Image, "x")),
             "InvalidParameterValue",
+        ),
+        (
+            micro().await.placement(
+                aws_sdk_ec2::types::Placement::builder()
+                    .availability_zone("us-east-1c")
+                    .build(),
+            ),
+            "Unsupported",
         ),
         (micro().await.dry_run(true), "DryRunOperation"),
     ] {

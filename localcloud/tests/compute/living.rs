@@ -170,7 +170,7 @@ async fn what_every_account_has_is_there() {
     let mut cloud = Cloud::paper().await;
     let ec2 = cloud.ec2();
     let zones = ec2.describe_availability_zones().send().await.unwrap();
-    assert_eq!(zones.availability_zones().len(), 2);
+    assert_eq!(zones.availability_zones().len(), 3);
     let vpcs = ec2
         .describe_vpcs()
         .filters(filter("is-default", "true"))
@@ -193,7 +193,9 @@ async fn what_every_account_has_is_there() {
         .send()
         .await
         .unwrap();
-    assert_eq!(offered.instance_type_offerings().len(), 2);
+    let zones = offered.instance_type_offerings().iter();
+    let zones: Vec<_> = zones.map(|offering| offering.location().unwrap()).collect();
+    assert_eq!(zones, ["us-east-1a", "us-east-1b"]);
     assert!(ec2.describe_regions().send().await.unwrap().regions().len() > 10);
     assert!(
         ec2.describe_addresses()

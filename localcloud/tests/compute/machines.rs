@@ -57,25 +57,12 @@ async fn user_data_runs_once_and_poweroff_stops_only_the_instance() {
             .contains(&format!("in {}", cloud.root_of(&id).display()))
     );
 
-    cloud
-        .ec2()
-        .start_instances()
-        .instance_ids(&id)
-        .send()
-        .await
-        .unwrap();
+    cloud.start_instance(&id).await;
     cloud.wait_for(&id, InstanceStateName::Running).await;
     let runs = std::fs::read_to_string(cloud.root_of(&id).join("var/runs")).unwrap();
     assert_eq!(runs, "ran\n");
 
-    cloud
-        .ec2()
-        .stop_instances()
-        .instance_ids(&id)
-        .send()
-        .await
-        .unwrap();
-    cloud.wait_for(&id, InstanceStateName::Stopped).await;
+    cloud.stop_instance(&id).await;
     cloud
         .ec2()
         .terminate_instances()
@@ -137,23 +124,10 @@ async fn stopping_ends_even_processes_that_ran_away() {
     let mut cloud = Cloud::real().await;
     let id = cloud.launch(&with_service()).await;
     let pids = service_processes(&cloud, &id).await;
-    cloud
-        .ec2()
-        .stop_instances()
-        .instance_ids(&id)
-        .send()
-        .await
-        .unwrap();
-    cloud.wait_for(&id, InstanceStateName::Stopped).await;
+    cloud.stop_instance(&id).await;
     assert!(!pids.iter().any(|pid| is_alive(pid)), "{pids:?}");
 
-    cloud
-        .ec2()
-        .start_instances()
-        .instance_ids(&id)
-        .send()
-        .await
-        .unwrap();
+    cloud.start_instance(&id).await;
     let starts = cloud.root_of(&id).join("var/starts");
     eventually("the unit to start again", || {
         std::fs::read_to_string(&starts).is_ok_and(|text| text.lines().count() == 2)
@@ -208,13 +182,7 @@ async fn a_foreign_program_on_our_port_is_named() {
     let foreign = TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap();
     let port = foreign.local_addr().unwrap().port();
     let ec2 = cloud.ec2();
-    let made = ec2
-        .create_security_group()
-        .group_name("door")
-        .description("door")
-        .send()
-        .await;
-    let group = made.unwrap().group_id.unwrap();
+    let group = cloud.group("door").await;
     let permission = IpPermission::builder()
         .ip_protocol("tcp")
         .from_port(port.into())
@@ -233,7 +201,7 @@ async fn a_foreign_program_on_our_port_is_named() {
         .send()
         .await;
     let text = format!("{refused:?}");
-    assert_eq!(code(refused), "Unsupported");
+    assert_eq!(code(refused), "PortTaken");
     assert!(
         text.contains(&format!("process {}", std::process::id())),
         "{text}"

@@ -2,12 +2,16 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod access;
+mod doors;
 mod groups;
 mod images;
 mod launching;
 mod living;
 mod machines;
 mod permissions;
+#[path = "../refusal/mod.rs"]
+mod refusal;
+mod rehearsal;
 mod restarts;
 mod roles;
 mod support;

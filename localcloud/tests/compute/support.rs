@@ -5,10 +5,11 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 use aws_credential_types::Credentials;
-use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ec2::types::{Filter, Image, ImageState, Instance, InstanceStateName, InstanceType};
 use aws_smithy_http_client::tls;
 use localcloud::{Options, Running};
+
+pub(crate) use crate::refusal::code;
 
 pub(crate) const REGION: &str = "us-east-1";
 pub(crate) const INIT_PROGRAM: &str = env!("CARGO_BIN_EXE_localcloud");
@@ -74,6 +75,19 @@ impl Cloud {
         Self::start(tempfile::tempdir().unwrap(), real_options).await
     }
 
+    pub(crate) async fn rehearsing(rehearsal: localcloud::Rehearsal) -> Self {
+        let options = |home| Options {
+            rehearsal: Some(rehearsal.clone()),
+            ..Options::paper(home)
+        };
+        Self::start(tempfile::tempdir().unwrap(), options).await
+    }
+
+    /// What is rehearsed.
+    pub(crate) fn stage(&self) -> &localcloud::rehearsal::Stage {
+        &self.running().cloud().context.stage
+    }
+
     async fn start(home: tempfile::TempDir, options: impl Fn(PathBuf) -> Options) -> Self {
         let running = localcloud::start(options(home.path().join("home")))
             .await
@@ -94,11 +108,21 @@ impl Cloud {
         self.in_session(role, found.role().unwrap().role_id())
     }
 
+    /// Clients with the credentials that one instance has of its role.
+    pub(crate) async fn as_instance(&self, role: &str, instance: &str) -> Clients {
+        let found = self.iam().get_role().role_name(role).send().await.unwrap();
+        self.in_session_of(role, found.role().unwrap().role_id(), instance)
+    }
+
     pub(crate) fn in_session(&self, role: &str, id: &str) -> Clients {
+        self.in_session_of(role, id, "i-0123456789abcdef0")
+    }
+
+    fn in_session_of(&self, role: &str, id: &str, session: &str) -> Clients {
         let principal = localcloud::auth::Principal::Role {
             name: role.to_owned(),
             id: id.to_owned(),
-            session: "i-0123456789abcdef0".to_owned(),
+            session: session.to_owned(),
         };
         let store = &self.running().cloud().context.credentials;
         let session = store.issue(principal, jiff::SignedDuration::from_hours(1));
@@ -196,6 +220,26 @@ impl Cloud {
         }
     }
 
+    /// Stops an instance and waits until it is stopped.
+    pub(crate) async fn stop_instance(&self, id: &str) {
+        let stop = self.ec2().stop_instances().instance_ids(id);
+        stop.send().await.unwrap();
+        self.wait_for(id, InstanceStateName::Stopped).await;
+    }
+
+    /// Tells an instance to start.
+    pub(crate) async fn start_instance(&self, id: &str) {
+        let start = self.ec2().start_instances().instance_ids(id);
+        start.send().await.unwrap();
+    }
+
+    /// A security group without rules that let anybody in; tells its id.
+    pub(crate) async fn group(&self, name: &str) -> String {
+        let made = self.ec2().create_security_group().group_name(name);
+        let made = made.description(name).send().await;
+        made.unwrap().group_id.unwrap()
+    }
+
     pub(crate) async fn console(&self, id: &str) -> String {
         let answer = self
             .ec2()
@@ -267,18 +311,6 @@ pub(crate) async fn newest(ec2: &aws_sdk_ec2::Client, name: &str) -> Image {
     let mut images = answer.images.unwrap();
     images.sort_by_key(|image| image.creation_date.clone());
     images.pop().unwrap()
-}
-
-/// The error code of an answer that must be an error.
-pub(crate) fn code<T: std::fmt::Debug, E>(answer: Result<T, SdkError<E>>) -> String
-where
-    E: ProvideErrorMetadata + std::fmt::Debug,
-{
-    let error = answer.expect_err("an error was expected");
-    match error.code() {
-        Some(code) => code.to_owned(),
-        None => panic!("no code: {error:?}"),
-    }
 }
 
 /// Content of a file that will be there.

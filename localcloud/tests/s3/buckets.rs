@@ -4,6 +4,7 @@ use crate::support::client;
 use crate::support::client_with;
 use crate::support::cloud;
 use crate::support::code;
+use crate::support::lonely_cloud;
 use crate::support::options;
 use crate::support::put;
 use crate::support::root;
@@ -227,7 +228,7 @@ async fn buckets_follow_awss_rules() {
 
 #[tokio::test]
 async fn a_buckets_settings_are_kept() {
-    let cloud = cloud().await;
+    let cloud = lonely_cloud().await;
     let s3 = client(&cloud.running);
     s3.create_bucket().bucket("bucket").send().await.unwrap();
     let block = s3

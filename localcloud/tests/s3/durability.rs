@@ -6,6 +6,7 @@ use crate::support::cloud;
 use crate::support::data_files;
 use crate::support::eventually;
 use crate::support::lasting;
+use crate::support::lonely_cloud;
 use crate::support::options;
 use crate::support::put;
 use crate::support::read;
@@ -70,7 +71,7 @@ async fn of_concurrent_uploads_to_one_key_one_stays_whole() {
 
 #[tokio::test]
 async fn all_is_there_after_a_restart() {
-    let cloud = cloud().await;
+    let cloud = lonely_cloud().await;
     let s3 = client(&cloud.running);
     s3.create_bucket().bucket("bucket").send().await.unwrap();
     put(&s3, "bucket", "k", "v").await;

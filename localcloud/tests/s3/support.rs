@@ -30,6 +30,17 @@ pub(crate) fn options(home: &std::path::Path) -> Options {
     }
 }
 
+/// For a test that stops and starts again: on a network far from those that others take meanwhile.
+pub(crate) async fn lonely_cloud() -> Cloud {
+    let home = tempfile::tempdir().unwrap();
+    let options = Options {
+        first_network: 128 | std::process::id().to_le_bytes()[0],
+        ..options(home.path())
+    };
+    let running = localcloud::start(options).await.unwrap();
+    Cloud { running, home }
+}
+
 pub(crate) async fn cloud() -> Cloud {
     let home = tempfile::tempdir().unwrap();
     let running = localcloud::start(options(home.path())).await.unwrap();

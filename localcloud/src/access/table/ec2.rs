@@ -16,7 +16,12 @@ pub(super) const ROWS: &[(&str, Row)] = &[
     ("StartInstances", on_instances),
     ("RebootInstances", on_instances),
     ("DescribeInstanceAttribute", on_instances),
-    ("ModifyInstanceAttribute", on_instances),
+    ("ModifyInstanceAttribute", |call| {
+        let mut checks = on_instances(call);
+        let groups = call.params.list("GroupId");
+        checks.extend(groups.iter().map(|id| call.existing(id)));
+        checks
+    }),
     ("GetConsoleOutput", on_instances),
     ("CreateTags", on_tagged),
     ("DeleteTags", on_tagged),
@@ -64,10 +69,43 @@ pub(super) const ROWS: &[(&str, Row)] = &[
     ("DeleteSnapshot", |call| {
         vec![on_one(call, "SnapshotId", "snapshot")]
     }),
+    ("CreateVolume", |call| made(call, "volume")),
+    ("CreateSnapshot", |call| {
+        let mut checks = made(call, "snapshot");
+        checks.push(on_one(call, "VolumeId", "volume"));
+        checks
+    }),
+    ("CreateNetworkInterface", |call| {
+        let mut checks = made(call, "network-interface");
+        checks.push(on_one(call, "SubnetId", "subnet"));
+        let groups = call.params.list("SecurityGroupId");
+        checks.extend(groups.iter().map(|id| call.existing(id)));
+        checks
+    }),
+    ("DeleteNetworkInterface", |call| {
+        vec![on_one(call, "NetworkInterfaceId", "network-interface")]
+    }),
+    ("AllocateAddress", |call| made(call, "elastic-ip")),
+    ("ReleaseAddress", |call| {
+        vec![on_one(call, "AllocationId", "elastic-ip")]
+    }),
     ("DescribeAddresses", on_everything),
+    ("ImportKeyPair", |call| made(call, "key-pair")),
+    ("DeleteKeyPair", |call| vec![on_key_pair(call)]),
     ("DescribeKeyPairs", on_everything),
+    ("CreateLaunchTemplate", |call| made(call, "launch-template")),
+    ("DeleteLaunchTemplate", |call| {
+        vec![on_one(call, "LaunchTemplateId", "launch-template")]
+    }),
     ("DescribeLaunchTemplates", on_everything),
 ];
+
+/// What a creating call checks that makes one thing and tags it.
+fn made(call: &Call<'_>, kind: &str) -> Vec<Check> {
+    let mut checks = vec![call.created(kind, requested_tags(call, kind))];
+    checks.extend(tagging(call));
+    checks
+}
 
 /// The instances named, each for itself.
 fn on_instances(call: &Call<'_>) -> Vec<Check> {
@@ -84,6 +122,16 @@ fn on_one(call: &Call<'_>, parameter: &str, kind: &str) -> Check {
         Some(id) => call.existing(id),
         None => call.created(kind, Keys::default()),
     }
+}
+
+/// A key pair has its name in its ARN, however a call names it.
+fn on_key_pair(call: &Call<'_>) -> Check {
+    let region = &call.caller.region;
+    let id = call.params.get("KeyPairId").unwrap_or_default();
+    let named = call.params.get("KeyName").map(str::to_owned);
+    let name = named.or_else(|| call.resources.key_pair_name(region, id));
+    let keys = in_region(call).and(call.resources.ec2(region, id));
+    call.on(arn(call, "key-pair", name.as_deref().unwrap_or("*")), keys)
 }
 
 fn on_group(call: &Call<'_>) -> Check {
@@ -184,6 +232,9 @@ fn kind_of(id: &str) -> &'static str {
         "sg" => "security-group",
         "sgr" => "security-group-rule",
         "eni" => "network-interface",
+        "eipalloc" => "elastic-ip",
+        "key" => "key-pair",
+        "lt" => "launch-template",
         "vpc" => "vpc",
         "subnet" => "subnet",
         _ => "*",

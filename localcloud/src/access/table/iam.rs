@@ -17,6 +17,15 @@ pub(super) const ROWS: &[(&str, Row)] = &[
     ("ListRolePolicies", on_role),
     ("DeleteRolePolicy", on_role),
     ("ListAttachedRolePolicies", on_role),
+    ("AttachRolePolicy", on_role_with_policy),
+    ("DetachRolePolicy", on_role_with_policy),
+    ("CreatePolicy", |call| {
+        create(call, "policy", "PolicyName", "iam:TagPolicy")
+    }),
+    ("DeletePolicy", |call| {
+        let arn = call.params.get("PolicyArn").unwrap_or("*");
+        vec![call.on(arn, Keys::default())]
+    }),
     ("TagRole", on_role),
     ("UntagRole", on_role),
     ("ListRoleTags", on_role),
@@ -49,6 +58,14 @@ pub(super) const ROWS: &[(&str, Row)] = &[
 
 fn on_role(call: &Call<'_>) -> Vec<Check> {
     on(call, role(call))
+}
+
+fn on_role_with_policy(call: &Call<'_>) -> Vec<Check> {
+    let Entity { arn, keys } = role(call);
+    vec![call.on(
+        arn,
+        keys.with_some("iam:PolicyARN", call.params.get("PolicyArn")),
+    )]
 }
 
 fn on_profile(call: &Call<'_>) -> Vec<Check> {

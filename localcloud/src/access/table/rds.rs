@@ -14,21 +14,36 @@ pub(super) const ROWS: &[(&str, Row)] = &[
     ("AddTagsToResource", on_named),
     ("RemoveTagsFromResource", on_named),
     ("ListTagsForResource", on_named),
+    ("DescribeAccountAttributes", on_everything),
     ("DescribeDBEngineVersions", on_everything),
     ("DescribeOrderableDBInstanceOptions", on_everything),
     ("DescribeDBSnapshots", |call| {
         on_kind(call, "snapshot", "DBSnapshotIdentifier")
     }),
-    ("DescribeDBSubnetGroups", |call| {
-        on_kind(call, "subgrp", "DBSubnetGroupName")
+    ("DeleteDBSnapshot", |call| {
+        on_kind(call, "snapshot", "DBSnapshotIdentifier")
     }),
-    ("DescribeDBParameterGroups", |call| {
-        on_kind(call, "pg", "DBParameterGroupName")
-    }),
-    ("DescribeDBInstanceAutomatedBackups", |call| {
-        on_kind(call, "auto-backup", "DbiResourceId")
-    }),
+    ("CreateDBSubnetGroup", on_subnet_group),
+    ("DescribeDBSubnetGroups", on_subnet_group),
+    ("DeleteDBSubnetGroup", on_subnet_group),
+    ("CreateDBParameterGroup", on_parameter_group),
+    ("DescribeDBParameterGroups", on_parameter_group),
+    ("DeleteDBParameterGroup", on_parameter_group),
+    ("DescribeDBInstanceAutomatedBackups", on_backup),
+    ("DeleteDBInstanceAutomatedBackup", on_backup),
 ];
+
+fn on_subnet_group(call: &Call<'_>) -> Vec<Check> {
+    on_kind(call, "subgrp", "DBSubnetGroupName")
+}
+
+fn on_parameter_group(call: &Call<'_>) -> Vec<Check> {
+    on_kind(call, "pg", "DBParameterGroupName")
+}
+
+fn on_backup(call: &Call<'_>) -> Vec<Check> {
+    on_kind(call, "auto-backup", "DbiResourceId")
+}
 
 /// The database named; all of them, `db:*`, if none is.
 fn on_database(call: &Call<'_>) -> Vec<Check> {

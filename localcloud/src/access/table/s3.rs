@@ -32,6 +32,7 @@ pub fn objects(call: &S3Call<'_>) -> Option<Vec<Check>> {
         "DeleteBucket" => vec![call.on_bucket("s3:DeleteBucket")],
         "GetBucketLocation" => vec![call.on_bucket("s3:GetBucketLocation")],
         "GetBucketVersioning" => vec![call.on_bucket("s3:GetBucketVersioning")],
+        "PutBucketVersioning" => vec![call.on_bucket("s3:PutBucketVersioning")],
         "GetBucketTagging" => vec![call.on_bucket("s3:GetBucketTagging")],
         "PutBucketTagging" | "DeleteBucketTagging" => vec![call.on_bucket("s3:PutBucketTagging")],
         "GetPublicAccessBlock" => vec![call.on_bucket("s3:GetBucketPublicAccessBlock")],

@@ -18,6 +18,9 @@ impl Resources for Nothing {
     fn group_named(&self, _: &str, _: &str) -> Option<String> {
         None
     }
+    fn key_pair_name(&self, _: &str, _: &str) -> Option<String> {
+        None
+    }
     fn default_group(&self, _: &str) -> String {
         "sg-1".to_owned()
     }
@@ -76,7 +79,7 @@ fn form() -> impl Strategy<Value = String> {
 }
 
 fn services() -> impl Iterator<Item = (&'static str, &'static str, table::Row)> {
-    let services = ["ec2", "iam", "rds", "sts"].into_iter();
+    let services = ["ec2", "iam", "logs", "rds", "servicequotas", "sts"].into_iter();
     services.flat_map(|service| {
         let rows = table::rows(service).unwrap_or_default().iter();
         rows.map(move |(action, row)| (service, *action, *row))

@@ -9,6 +9,7 @@ use crate::network::Zone;
 use crate::wire::{ApiError, Params};
 
 use super::disks::{Disk, disks};
+use super::placement;
 
 /// Most bytes of user data, before encoding.
 const LONGEST_USER_DATA: usize = 16384;
@@ -65,7 +66,8 @@ impl LaunchRequest {
         let instance_type = instance_type(params, &image)?;
         let interface = interface(params)?;
         let network = interface.as_ref().unwrap_or(params);
-        let zone = zone(ec2, region_name, params, network)?;
+        let zone = placement::zone(ec2, region_name, params, network)?;
+        placement::check_offered(instance_type, region_name, zone)?;
         let tag_types = [
             "instance",
             "volume",
@@ -79,7 +81,7 @@ impl LaunchRequest {
         }
         Ok(Self {
             count: count(params)?,
-            groups: security_groups(region, network, ec2.default_security_group(region_name))?,
+            groups: security_groups(ec2, region_name, region, network)?,
             public: interface
                 .as_ref()
                 .map_or(Ok(None), |interface| {
@@ -218,43 +220,19 @@ fn interface(params: &Params) -> Result<Option<Params>, ApiError> {
     Ok(Some(interface))
 }
 
-fn zone(ec2: &Ec2, region_name: &str, params: &Params, network: &Params) -> Result<Zone, ApiError> {
-    let placed = params
-        .get("Placement.AvailabilityZone")
-        .map(|name| {
-            Zone::named(region_name, name).ok_or_else(|| {
-                ApiError::from(params.sub("Placement").invalid(
-                    "AvailabilityZone",
-                    format!("{region_name} has the zones {region_name}a and {region_name}b."),
-                ))
-            })
-        })
-        .transpose()?;
-    let of_subnet = network
-        .get("SubnetId")
-        .map(|id| ec2.zone_of_subnet(region_name, id))
-        .transpose()?;
-    match (placed, of_subnet) {
-        (Some(placed), Some(of_subnet)) if placed != of_subnet => Err(ApiError::new(
-            "InvalidParameterValue",
-            "The availability zone and the zone of the subnet are different.",
-        )),
-        (placed, of_subnet) => Ok(of_subnet.or(placed).unwrap_or(Zone::A)),
-    }
-}
-
 fn security_groups(
+    ec2: &Ec2,
+    region_name: &str,
     region: &Region,
     network: &Params,
-    default: String,
 ) -> Result<Vec<String>, ApiError> {
     let mut chosen = network.list("SecurityGroupId");
-    ids::GROUP.check_all(&chosen, |id| region.groups.contains_key(id))?;
+    ec2.must_see_groups(region, &chosen)?;
     for name in network.list("SecurityGroup") {
         chosen.push(groups::named(region, &name)?.id.clone());
     }
     if chosen.is_empty() {
-        chosen.push(default);
+        chosen.push(ec2.default_security_group(region_name));
     }
     let given = chosen.len();
     chosen.sort();

@@ -54,7 +54,8 @@ impl Binaries {
         })
     }
 
-    async fn find(fetched: &Path) -> Option<Self> {
+    /// Finds the newest PostgreSQL on this machine, or the one that was fetched.
+    pub(crate) async fn find(fetched: &Path) -> Option<Self> {
         let mut found: Vec<Self> = Vec::new();
         for folder in candidates().await {
             found.extend(Self::at(folder).await);

@@ -1,15 +1,18 @@
 //! Buckets as such.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
 
 use http::StatusCode;
 use s3s::dto;
 use s3s::region::Region;
-use s3s::{S3Request, S3Response, S3Result, s3_error};
+use s3s::{S3Error, S3ErrorCode, S3Request, S3Response, S3Result, s3_error};
 
 use super::super::bucket::Settings;
 use super::super::object::{now, timestamp};
 use super::{Answer, Api, blocking, tags};
+use crate::rehearsal::Delay;
 
 const DEFAULT_REGION: &str = "us-east-1";
 const LARGEST_PAGE: i32 = 10_000;
@@ -44,14 +47,28 @@ pub(super) async fn create(
             restrict_public_buckets: Some(true),
         }),
         lifecycle: None,
+        versioning: false,
     };
     let name = request.input.bucket;
+    if api.context.stage.is_under_way(Delay::BucketNameFree, &name) {
+        return Err(conflicting());
+    }
     let location = format!("/{name}");
     let store = api.store.clone();
     blocking(move || store.create(&name, &settings)).await?;
     Ok(S3Response::new(dto::CreateBucketOutput {
         location: Some(location),
     }))
+}
+
+/// The name of a bucket that was just deleted is not free yet.
+fn conflicting() -> S3Error {
+    let mut error = S3Error::with_message(
+        S3ErrorCode::OperationAborted,
+        "A conflicting conditional operation is currently in progress against this resource. Please try again.",
+    );
+    error.set_status_code(StatusCode::CONFLICT);
+    error
 }
 
 /// The region a new bucket is in: us-east-1's endpoint serves all regions and takes no constraint
@@ -103,8 +120,13 @@ pub(super) async fn delete(
     request: S3Request<dto::DeleteBucketInput>,
 ) -> Answer<dto::DeleteBucketOutput> {
     let bucket = api.bucket(&request, &request.input.bucket)?;
-    let store = api.store.clone();
-    blocking(move || store.delete(&bucket)).await?;
+    let (store, leaving) = (api.store.clone(), Arc::clone(&bucket));
+    blocking(move || store.delete(&leaving)).await?;
+    let stage = &api.context.stage;
+    let _due = stage.begin(Delay::BucketNameFree, &bucket.name);
+    if stage.begin(Delay::BucketUnlisted, &bucket.name).remaining() > Duration::ZERO {
+        api.store.remember(bucket);
+    }
     Ok(S3Response::new(dto::DeleteBucketOutput::default()))
 }
 
@@ -131,9 +153,10 @@ pub(super) fn list(api: &Api, input: dto::ListBucketsInput) -> Answer<dto::ListB
     let limit = usize::try_from(limit).unwrap_or(1);
     let prefix = input.prefix.unwrap_or_default();
     let after = input.continuation_token.unwrap_or_default();
+    let is_listed = |name: &str| api.context.stage.is_under_way(Delay::BucketUnlisted, name);
     let mut found: Vec<dto::Bucket> = api
         .store
-        .buckets()
+        .listed(is_listed)
         .iter()
         .filter(|bucket| bucket.name.starts_with(&prefix) && bucket.name > after)
         .map(|bucket| (bucket, bucket.settings()))

@@ -10,6 +10,7 @@ use s3s::{S3Request, S3Response, S3Result, s3_error};
 
 use super::super::listing::{Page, Query, page};
 use super::super::object::{Object, timestamp};
+use super::super::versions::{self, After};
 use super::{Answer, Api, conditions, multipart};
 
 const LARGEST_PAGE: i32 = 1000;
@@ -244,49 +245,59 @@ pub(super) fn versions(
     request: &S3Request<dto::ListObjectVersionsInput>,
 ) -> Answer<dto::ListObjectVersionsOutput> {
     let input = &request.input;
-    let query = Query {
-        prefix: input.prefix.as_deref().unwrap_or_default(),
-        delimiter: input.delimiter.as_deref().unwrap_or_default(),
-        after: input.key_marker.as_deref().unwrap_or_default(),
-        limit: 0,
+    let bucket = api.bucket(request, &input.bucket)?;
+    if input.delimiter.as_deref().is_some_and(|d| !d.is_empty()) {
+        return Err(s3_error!(
+            NotImplemented,
+            "localcloud lists versions without a delimiter only"
+        ));
+    }
+    let encoding = Encoding::of(input.encoding_type.as_ref())?;
+    let limit = limit(input.max_keys)?;
+    let prefix = input.prefix.as_deref().unwrap_or_default();
+    let after = After {
+        key: input.key_marker.as_deref().unwrap_or_default(),
+        id: input.version_id_marker.as_deref().unwrap_or_default(),
     };
-    let listed = list(
-        api,
-        request,
-        &input.bucket,
-        query,
-        input.max_keys,
-        input.encoding_type.as_ref(),
-    )?;
-    let encoding = &listed.encoding;
-    let versions = listed
-        .objects
-        .iter()
-        .map(|(key, object)| dto::ObjectVersion {
-            key: Some(encoding.write(key)),
-            version_id: Some("null".to_owned()),
-            is_latest: Some(true),
+    let (found, more) =
+        bucket.read(|contents| versions::page(contents, prefix, after, count(limit)));
+    let next = found.last().filter(|_| more);
+    let next = next.map(|last| (encoding.write(&last.key), last.id.clone()));
+    let (objects, markers) = found.iter().partition::<Vec<_>, _>(|v| v.object.is_some());
+    let versions = objects.into_iter().filter_map(|version| {
+        let object = version.object.as_ref()?;
+        Some(dto::ObjectVersion {
+            key: Some(encoding.write(&version.key)),
+            version_id: Some(version.id.clone()),
+            is_latest: Some(version.is_latest),
             e_tag: Some(conditions::etag(object)),
-            last_modified: Some(timestamp(object.modified)),
+            last_modified: Some(timestamp(version.at)),
             size: i64::try_from(object.size).ok(),
             storage_class: Some(dto::ObjectVersionStorageClass::from_static(
                 dto::ObjectVersionStorageClass::STANDARD,
             )),
             owner: Some(api.owner()),
             ..Default::default()
-        });
+        })
+    });
+    let markers = markers.into_iter().map(|version| dto::DeleteMarkerEntry {
+        key: Some(encoding.write(&version.key)),
+        version_id: Some(version.id.clone()),
+        is_latest: Some(version.is_latest),
+        last_modified: Some(timestamp(version.at)),
+        owner: Some(api.owner()),
+    });
     Ok(S3Response::new(dto::ListObjectVersionsOutput {
         name: Some(input.bucket.clone()),
-        prefix: Some(encoding.write(query.prefix)),
-        delimiter: encoding.some(input.delimiter.as_deref()),
-        key_marker: Some(encoding.write(query.after)),
-        version_id_marker: Some(input.version_id_marker.clone().unwrap_or_default()),
-        max_keys: Some(listed.limit),
-        is_truncated: Some(listed.next.is_some()),
-        next_key_marker: encoding.some(listed.next.as_deref()),
-        next_version_id_marker: listed.next.as_ref().map(|_| "null".to_owned()),
+        prefix: Some(encoding.write(prefix)),
+        key_marker: Some(encoding.write(after.key)),
+        version_id_marker: Some(after.id.to_owned()),
+        max_keys: Some(limit),
+        is_truncated: Some(more),
+        next_key_marker: next.as_ref().map(|(key, _)| key.clone()),
+        next_version_id_marker: next.map(|(_, id)| id),
         versions: Some(versions.collect()),
-        common_prefixes: Some(listed.prefixes.clone()),
+        delete_markers: Some(markers.collect()),
         encoding_type: encoding.0.clone(),
         ..Default::default()
     }))

@@ -129,6 +129,7 @@ pub(super) async fn complete(
             file: file.name.clone(),
             size,
             etag: etag(&parts)?,
+            version: None,
             modified: now(),
             checksums,
             attributes: Attributes::clone(&upload.attributes),

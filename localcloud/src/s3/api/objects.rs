@@ -10,7 +10,7 @@ use s3s::{S3Request, S3Response, S3Result, TrailingHeaders, s3_error};
 use super::super::bucket::Bucket;
 use super::super::content::Content;
 use super::super::error::custom;
-use super::super::index::Change;
+use super::super::index::{Change, Contents};
 use super::super::object::{Attributes, Object, now, timestamp};
 use super::super::receive::{Received, receive};
 use super::checksums::{self, Announced};
@@ -122,6 +122,7 @@ pub(super) async fn put(
         file: received.file.name.clone(),
         size: received.size,
         etag: hex::encode(received.md5),
+        version: None,
         modified: now(),
         checksums: received.checksums.clone(),
         attributes,
@@ -344,7 +345,6 @@ pub(super) async fn delete(
 ) -> Answer<dto::DeleteObjectOutput> {
     let bucket = api.bucket(&request, &request.input.bucket)?;
     let input = request.input;
-    only_version(input.version_id.as_deref())?;
     let condition = conditions::Write {
         matches: input.if_match,
         matches_not: None,
@@ -353,14 +353,25 @@ pub(super) async fn delete(
         bucket.commit(None, |contents| {
             let existing = contents.objects.get(&input.key);
             condition.check(existing.map(AsRef::as_ref))?;
-            Ok(existing
-                .map(|_| Change::Delete { key: input.key })
-                .into_iter()
-                .collect())
+            let gone = deletion(contents, input.key, input.version_id);
+            Ok(gone.into_iter().collect())
         })
     })
     .await?;
     Ok(S3Response::new(dto::DeleteObjectOutput::default()))
+}
+
+/// The change that deletes a key, or one version of it for good; none if there is no such thing.
+fn deletion(contents: &Contents, key: String, version: Option<String>) -> Option<Change> {
+    match version {
+        Some(id) => contents
+            .has_version(&key, &id)
+            .then_some(Change::DeleteVersion { key, id }),
+        None => contents
+            .objects
+            .contains_key(&key)
+            .then_some(Change::Delete { key }),
+    }
 }
 
 pub(super) async fn delete_many(
@@ -379,10 +390,7 @@ pub(super) async fn delete_many(
     let (mut sound, mut errors) = (Vec::new(), Vec::new());
     for object in &asked.objects {
         let right = table::delete_one(&bucket.name, &object.key, object.version_id.is_some());
-        match api
-            .permit(&request, right)
-            .and_then(|()| only_version(object.version_id.as_deref()))
-        {
+        match api.permit(&request, right) {
             Ok(()) => sound.push(object.clone()),
             Err(error) => errors.push(dto::Error {
                 code: Some(error.code().as_str().to_owned()),
@@ -392,13 +400,16 @@ pub(super) async fn delete_many(
             }),
         }
     }
-    let keys: Vec<String> = sound.iter().map(|object| object.key.clone()).collect();
+    let named: Vec<_> = sound
+        .iter()
+        .map(|object| (object.key.clone(), object.version_id.clone()))
+        .collect();
     blocking(move || {
         bucket.commit(None, |contents| {
-            let present = keys
+            let gone = named
                 .into_iter()
-                .filter(|key| contents.objects.contains_key(key));
-            Ok(present.map(|key| Change::Delete { key }).collect())
+                .filter_map(|(key, version)| deletion(contents, key, version));
+            Ok(gone.collect())
         })
     })
     .await?;

@@ -55,6 +55,37 @@ pub(super) async fn delete_tags(
     Ok(S3Response::new(dto::DeleteBucketTaggingOutput::default()))
 }
 
+pub(super) fn get_versioning(
+    api: &Api,
+    request: &S3Request<dto::GetBucketVersioningInput>,
+) -> Answer<dto::GetBucketVersioningOutput> {
+    let settings = api.bucket(request, &request.input.bucket)?.settings();
+    let enabled = dto::BucketVersioningStatus::from_static(dto::BucketVersioningStatus::ENABLED);
+    Ok(S3Response::new(dto::GetBucketVersioningOutput {
+        status: settings.versioning.then_some(enabled),
+        ..Default::default()
+    }))
+}
+
+pub(super) async fn put_versioning(
+    api: &Api,
+    request: S3Request<dto::PutBucketVersioningInput>,
+) -> Answer<dto::PutBucketVersioningOutput> {
+    let status = request.input.versioning_configuration.status.as_ref();
+    if status.map(dto::BucketVersioningStatus::as_str) != Some(dto::BucketVersioningStatus::ENABLED)
+    {
+        return Err(s3_error!(
+            NotImplemented,
+            "localcloud can enable versioning and not suspend it"
+        ));
+    }
+    set(api, &request, &request.input.bucket, |settings| {
+        settings.versioning = true;
+    })
+    .await?;
+    Ok(S3Response::new(dto::PutBucketVersioningOutput::default()))
+}
+
 pub(super) fn get_public_access_block(
     api: &Api,
     request: &S3Request<dto::GetPublicAccessBlockInput>,

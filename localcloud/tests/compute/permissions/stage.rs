@@ -74,12 +74,22 @@ fn shipped(cloud: &Cloud, name: &str) -> String {
         ("bucket", BUCKET),
         ("namespace", NAMESPACE),
         ("roles.node", &node),
+        ("> reaping", ""),
     ]
     .iter()
     .fold(
-        std::fs::read_to_string(folder.join(name)).unwrap(),
+        without_an_end(&std::fs::read_to_string(folder.join(name)).unwrap()),
         |text, (name, value)| text.replace(&format!("{{{{{name}}}}}"), value),
     )
+}
+
+/// What a template says of a deployment that does not expire.
+fn without_an_end(template: &str) -> String {
+    let (begin, end) = ("{{#if expires-at}}", "{{/if}}");
+    match (template.find(begin), template.find(end)) {
+        (Some(from), Some(to)) => template[..from].to_owned() + &template[to + end.len()..],
+        _ => template.to_owned(),
+    }
 }
 
 pub(super) async fn put_policy(cloud: &Cloud, role: &str, name: &str, document: &str) {

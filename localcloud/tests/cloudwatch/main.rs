@@ -1,112 +1,20 @@
 //! CloudWatch as the AWS SDK sees it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+mod cloud;
+#[path = "../refusal/mod.rs"]
+mod refusal;
 
-use aws_credential_types::Credentials;
-use aws_sdk_cloudwatch::Client;
-use aws_sdk_cloudwatch::config::{BehaviorVersion, Region};
-use aws_sdk_cloudwatch::error::{ProvideErrorMetadata, SdkError};
+use std::time::{Duration, SystemTime};
+
+use aws_sdk_cloudwatch::error::ProvideErrorMetadata;
 use aws_sdk_cloudwatch::primitives::DateTime;
 use aws_sdk_cloudwatch::types::{
-    Dimension, DimensionFilter, Metric, MetricDataQuery, MetricDatum, MetricStat, ScanBy,
-    StandardUnit, Statistic, StatisticSet,
+    DimensionFilter, MetricDataQuery, MetricDatum, ScanBy, StandardUnit, Statistic, StatisticSet,
 };
-use aws_smithy_http_client::tls;
-use localcloud::{Options, Running};
 
-fn client(running: &Running, region: &str) -> Client {
-    let http = aws_smithy_http_client::Builder::new()
-        .tls_provider(tls::Provider::Rustls(
-            tls::rustls_provider::CryptoMode::Ring,
-        ))
-        .build_https();
-    let root = running.credentials();
-    let config = aws_sdk_cloudwatch::Config::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .endpoint_url(running.endpoint())
-        .region(Region::new(region.to_owned()))
-        .credentials_provider(Credentials::new(
-            &root.access_key_id,
-            &root.secret_access_key,
-            None,
-            None,
-            "test",
-        ))
-        .http_client(http)
-        .retry_config(aws_sdk_cloudwatch::config::retry::RetryConfig::disabled())
-        .build();
-    Client::from_conf(config)
-}
-
-async fn cloud(home: &std::path::Path) -> (Running, Client) {
-    let running = localcloud::start(Options::paper(home)).await.unwrap();
-    let client = client(&running, "us-east-1");
-    (running, client)
-}
-
-fn code<E: ProvideErrorMetadata, T: std::fmt::Debug>(answer: Result<T, SdkError<E>>) -> String
-where
-    SdkError<E>: std::fmt::Debug,
-{
-    let error = answer.expect_err("an error");
-    match error.code() {
-        Some(code) => code.to_owned(),
-        None => panic!("{error:?}"),
-    }
-}
-
-/// The beginning of the minute `ago` minutes before this one, in seconds since 1970.
-fn minute(ago: i64) -> i64 {
-    let now = i64::try_from(
-        SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap()
-            .as_secs(),
-    )
-    .unwrap();
-    (now / 60 - ago) * 60
-}
-
-fn dimension(name: &str, value: &str) -> Dimension {
-    Dimension::builder().name(name).value(value).build()
-}
-
-fn datum(name: &str, at: i64) -> aws_sdk_cloudwatch::types::builders::MetricDatumBuilder {
-    MetricDatum::builder()
-        .metric_name(name)
-        .timestamp(DateTime::from_secs(at))
-}
-
-async fn put(client: &Client, data: Vec<MetricDatum>) {
-    client
-        .put_metric_data()
-        .namespace("Bivouac/x")
-        .set_metric_data(Some(data))
-        .send()
-        .await
-        .unwrap();
-}
-
-fn ask(
-    id: &str,
-    name: &str,
-    stat: &str,
-    period: i32,
-    dimensions: Vec<Dimension>,
-) -> MetricDataQuery {
-    let metric = Metric::builder()
-        .namespace("Bivouac/x")
-        .metric_name(name)
-        .set_dimensions(Some(dimensions))
-        .build();
-    let stat = MetricStat::builder()
-        .metric(metric)
-        .period(period)
-        .stat(stat)
-        .build();
-    MetricDataQuery::builder().id(id).metric_stat(stat).build()
-}
+use cloud::{ask, client, cloud, datum, dimension, minute, put};
+use refusal::code;
 
 #[tokio::test]
 async fn what_is_put_is_read_back_by_the_minute() {
@@ -480,17 +388,9 @@ async fn what_is_not_computed_is_named() {
     ] {
         assert_eq!(code(request(query).await), "ValidationError");
     }
-    let alarm = client
-        .put_metric_alarm()
-        .alarm_name("a")
-        .evaluation_periods(1);
-    let alarm = alarm
-        .comparison_operator(aws_sdk_cloudwatch::types::ComparisonOperator::LessThanThreshold)
-        .send()
-        .await;
-    let error = alarm.unwrap_err();
+    let error = client.describe_insight_rules().send().await.unwrap_err();
     assert!(
-        error.message().unwrap().contains("PutMetricAlarm"),
+        error.message().unwrap().contains("DescribeInsightRules"),
         "{error:?}"
     );
     running.shutdown().await;
