@@ -1,21 +1,25 @@
 //! First program on an instance: reads from the metadata service what the instance is for, its
 //! settings from the bucket, starts the services, starts them again when they crash or their
-//! settings change, and stops them when it is told to.
+//! settings change, and stops them when it is told to, or for good when the deployment expires.
 
 pub mod bucket;
+mod expiry;
 pub mod metadata;
 pub mod order;
 mod patience;
 pub mod settings;
 pub mod supervise;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::pin::pin;
 use std::time::Duration;
 
 use aws_config::imds;
+use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use bucket::Bucket;
+use expiry::{Reaper, Watch};
 use metadata::Facts;
 use order::{Order, OrderError};
 use patience::{Patience, Trouble};
@@ -40,6 +44,14 @@ pub struct Times {
     pub steady: Duration,
     /// For how long a service may go on after SIGTERM before SIGKILL.
     pub stop: Duration,
+    /// How often, at the least, it is looked when the deployment expires.
+    pub look: Duration,
+    /// How long an instance lives on that was off when the deployment expired.
+    pub grace: Duration,
+    /// The wait between two attempts to take an expired deployment away.
+    pub try_again: Duration,
+    /// How long after the expiry this instance ends whatever is left.
+    pub give_up: Duration,
 }
 
 impl Default for Times {
@@ -52,6 +64,10 @@ impl Default for Times {
             longest_restart: Duration::from_secs(10),
             steady: Duration::from_secs(60),
             stop: Duration::from_secs(10),
+            look: Duration::from_secs(60),
+            grace: kit::expiry::GRACE,
+            try_again: Duration::from_secs(10),
+            give_up: Duration::from_secs(60 * 60),
         }
     }
 }
@@ -95,35 +111,73 @@ pub enum Error {
     Signals(#[source] std::io::Error),
 }
 
-/// Runs the services of this instance until `shutdown`.
+/// Runs the services of this instance until `shutdown`. When the deployment has expired it takes that
+/// away instead, and powers the machine off.
 ///
 /// # Errors
 /// When the user data is not for us, or the settings file cannot be written. Whatever else is in the
 /// way may go away, and is waited for.
 pub async fn run(boot: Boot, shutdown: CancellationToken) -> Result<(), Error> {
-    let running = tokio::select! {
-        () = shutdown.cancelled() => return Ok(()),
-        started = start(boot) => started?,
+    tokio::select! {
+        () = shutdown.cancelled() => Ok(()),
+        order = order(&boot) => live(&boot, &order?, &shutdown).await,
+    }
+}
+
+async fn order(boot: &Boot) -> Result<Order, OrderError> {
+    Patience::new(boot.times)
+        .insist("asking the metadata service what to do", || {
+            metadata::order(&boot.metadata)
+        })
+        .await
+}
+
+/// Serves until the deployment is due, and then takes it away; if it is extended at the last moment,
+/// from the start.
+async fn live(boot: &Boot, order: &Order, shutdown: &CancellationToken) -> Result<(), Error> {
+    let mut watch = Watch::new(&boot.metadata, boot.times);
+    let reaper = Reaper {
+        order,
+        root: &boot.root,
+        metadata: &boot.metadata,
+        times: boot.times,
     };
-    running.keep(&shutdown).await
+    loop {
+        // Before any service is started: what has expired does not serve.
+        let due = tokio::select! {
+            () = shutdown.cancelled() => return Ok(()),
+            due = watch.look() => due,
+        };
+        if due.is_none_or(|due| due > Timestamp::now()) {
+            let stop = shutdown.child_token();
+            let mut serving = pin!(serve(boot, order, &stop));
+            tokio::select! {
+                ended = &mut serving => return ended,
+                _due = watch.until_due() => stop.cancel(),
+            }
+            serving.await?;
+        }
+        tokio::select! {
+            () = shutdown.cancelled() => return Ok(()),
+            () = reaper.end(&mut watch) => {}
+        }
+    }
+}
+
+async fn serve(boot: &Boot, order: &Order, stop: &CancellationToken) -> Result<(), Error> {
+    let running = tokio::select! {
+        () = stop.cancelled() => return Ok(()),
+        started = start(boot, order) => started,
+    };
+    running.keep(stop).await
 }
 
 /// Everything up to services that can be started.
-async fn start(boot: Boot) -> Result<Running, Error> {
-    let Boot {
-        metadata,
-        s3,
-        root,
-        times,
-    } = boot;
-    let order = Patience::new(times)
-        .insist("asking the metadata service what to do", || {
-            metadata::order(&metadata)
-        })
-        .await?;
+async fn start<'a>(boot: &'a Boot, order: &'a Order) -> Running<'a> {
+    let times = boot.times;
     let facts = Patience::new(times)
         .insist("asking the metadata service for facts", || {
-            metadata::facts(&metadata)
+            metadata::facts(&boot.metadata)
         })
         .await;
     tracing::info!(
@@ -133,32 +187,31 @@ async fn start(boot: Boot) -> Result<Running, Error> {
         address = facts.address,
         "this instance"
     );
-    let client = match s3 {
-        S3::Ready(client) => client,
+    let client = match &boot.s3 {
+        S3::Ready(client) => client.clone(),
         S3::Role => aws_sdk_s3::Client::new(&kit::aws::sdk_config(&order.region).await),
     };
-    let bucket = Bucket::new(&client, order.bucket.clone());
     let source = Source {
-        bucket,
+        bucket: Bucket::new(&client, order.bucket.clone()),
         order,
         facts,
     };
     let settings = Patience::new(times)
         .insist("reading the settings", || source.read())
         .await;
-    Ok(Running {
+    Running {
         source,
         settings,
-        file: SettingsFile::new(&root),
-        root,
+        file: SettingsFile::new(&boot.root),
+        root: &boot.root,
         times,
-    })
+    }
 }
 
 /// Where settings come from.
-struct Source {
+struct Source<'a> {
     bucket: Bucket,
-    order: Order,
+    order: &'a Order,
     facts: Facts,
 }
 
@@ -168,7 +221,7 @@ struct Versioned {
     tag: String,
 }
 
-impl Source {
+impl Source<'_> {
     async fn read(&self) -> Result<Versioned, Trouble> {
         let settings = self.bucket.read(&self.order.settings).await?;
         let secrets = self.bucket.read(&self.order.secrets).await?;
@@ -185,15 +238,15 @@ impl Source {
     }
 }
 
-struct Running {
-    source: Source,
+struct Running<'a> {
+    source: Source<'a>,
     settings: Versioned,
     file: SettingsFile,
-    root: PathBuf,
+    root: &'a Path,
     times: Times,
 }
 
-impl Running {
+impl Running<'_> {
     /// Runs the services, with new settings whenever these change.
     async fn keep(mut self, shutdown: &CancellationToken) -> Result<(), Error> {
         loop {
@@ -204,7 +257,7 @@ impl Running {
                     source,
                 })?;
             let names = &self.settings.prepared.services;
-            let services = Services::start(names, &self.root, self.file.path(), self.times);
+            let services = Services::start(names, self.root, self.file.path(), self.times);
             let changed = tokio::select! {
                 () = shutdown.cancelled() => None,
                 changed = self.changed() => Some(changed),

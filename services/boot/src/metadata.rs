@@ -25,10 +25,15 @@ pub struct Facts {
     pub region: String,
 }
 
+/// Reads the instance's id.
+pub(crate) async fn instance_id(client: &Client) -> Result<String, Trouble> {
+    read(client, "/latest/meta-data/instance-id").await
+}
+
 /// Reads the facts.
 pub(crate) async fn facts(client: &Client) -> Result<Facts, Trouble> {
     Ok(Facts {
-        id: read(client, "/latest/meta-data/instance-id").await?,
+        id: instance_id(client).await?,
         address: read(client, "/latest/meta-data/local-ipv4").await?,
         zone: read(client, "/latest/meta-data/placement/availability-zone").await?,
         kind: read(client, "/latest/meta-data/instance-type").await?,

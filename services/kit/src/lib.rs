@@ -62,6 +62,7 @@ pub mod client;
 pub mod csrf;
 pub mod door;
 pub mod events;
+pub mod expiry;
 pub mod health;
 pub mod logging;
 pub mod metrics;

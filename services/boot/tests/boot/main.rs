@@ -2,6 +2,7 @@
 //! knows nothing but its environment.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod expiry;
 mod support;
 
 use std::process::Stdio;

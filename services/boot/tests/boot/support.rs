@@ -126,7 +126,16 @@ impl Machine {
 
     /// Puts a shell script in the place of a service; it may use `$NOTES`, a file to write to.
     pub(crate) fn program(&self, name: &str, script: &str) {
-        let folder = self.root.path().join("opt/bivouac/bin");
+        self.executable("opt/bivouac/bin", name, script);
+    }
+
+    /// The same in the place of a program of the system.
+    pub(crate) fn system(&self, name: &str, script: &str) {
+        self.executable("usr/sbin", name, script);
+    }
+
+    fn executable(&self, folder: &str, name: &str, script: &str) {
+        let folder = self.root.path().join(folder);
         std::fs::create_dir_all(&folder).unwrap();
         let path = folder.join(name);
         let notes = self.notes();
