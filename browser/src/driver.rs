@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
 
 use http::{Method, Request};
@@ -18,10 +18,14 @@ const DEADLINE: Duration = Duration::from_secs(60);
 /// How long the driver looks for an element that is not there yet, in milliseconds.
 const FIND_TIME: u64 = 10_000;
 
+/// How often a driver may find its port taken.
+const STARTS: usize = 20;
+
 /// Ends the driver and the browser when the pipe on its standard input closes: when the test is over,
-/// has failed, or was killed.
+/// has failed, or was killed. Standard output is the driver's alone, so that its end is seen.
 const GUARD: &str = r#"
 "$@" </dev/null &
+exec >/dev/null
 read -r _
 kill -KILL 0
 "#;
@@ -49,7 +53,8 @@ const SWITCHES: [&str; 14] = [
 pub(crate) struct Driver {
     client: Client,
     session: String,
-    guard: Child,
+    /// Goes before the files.
+    _guard: Guard,
     /// Profile and temporary files.
     _home: TempDir,
 }
@@ -68,11 +73,11 @@ impl Driver {
             .prefix("bivouac-browser-")
             .tempdir()
             .unwrap();
-        let (guard, port) = start_driver(home.path());
+        let (guard, port) = start_driver(&on_path(&["chromedriver"]), home.path());
         let mut driver = Self {
             client: Client::new(),
             session: format!("http://127.0.0.1:{port}/session"),
-            guard,
+            _guard: guard,
             _home: home,
         };
         let begun = driver.post("", &driver.wishes()).await;
@@ -135,19 +140,43 @@ impl Driver {
     }
 }
 
-impl Drop for Driver {
+/// The shell that ends driver and browser.
+struct Guard(Child);
+
+impl Drop for Guard {
     fn drop(&mut self) {
-        drop(self.guard.stdin.take());
-        let _ = self.guard.wait();
+        drop(self.0.stdin.take());
+        let _ = self.0.wait();
     }
 }
 
 /// Starts the driver on a free port, which it tells in a line.
-fn start_driver(home: &Path) -> (Child, u16) {
-    let driver = on_path(&["chromedriver"]);
+///
+/// It takes a port that is free at `::1`, and ends when the same port is not free at `127.0.0.1`. The
+/// connections of a busy minute of tests take hundreds there, so it is started again.
+fn start_driver(program: &Path, home: &Path) -> (Guard, u16) {
+    let mut said = String::new();
+    for _ in 0..STARTS {
+        let (guard, output) = launch_driver(program, home);
+        let mut lines = BufReader::new(output).lines().map(Result::unwrap);
+        said.clear();
+        for line in lines.by_ref() {
+            if let Some(port) = port_in(&line) {
+                // What it says later has to go somewhere.
+                std::thread::spawn(move || lines.for_each(drop));
+                return (guard, port);
+            }
+            said.push_str(&line);
+            said.push('\n');
+        }
+    }
+    panic!("chromedriver ended {STARTS} times without naming its port; it said:\n{said}");
+}
+
+fn launch_driver(program: &Path, home: &Path) -> (Guard, ChildStdout) {
     let mut guard = Command::new("/bin/sh")
         .args(["-c", GUARD, "guard"])
-        .arg(driver)
+        .arg(program)
         .arg("--port=0")
         .env("HOME", home)
         .env("TMPDIR", home)
@@ -158,18 +187,13 @@ fn start_driver(home: &Path) -> (Child, u16) {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let mut said = BufReader::new(guard.stdout.take().unwrap()).lines();
-    let port = said.by_ref().find_map(|line| {
-        let line = line.unwrap();
-        let (_, port) = line.split_once("started successfully on port ")?;
-        port.trim_end_matches('.').parse().ok()
-    });
-    // What it says later has to go somewhere.
-    std::thread::spawn(move || said.for_each(drop));
-    (
-        guard,
-        port.expect("chromedriver ended without naming its port"),
-    )
+    let output = guard.stdout.take().unwrap();
+    (Guard(guard), output)
+}
+
+fn port_in(line: &str) -> Option<u16> {
+    let (_, port) = line.split_once("started successfully on port ")?;
+    port.trim_end_matches('.').parse().ok()
 }
 
 /// The first of these programs that is there.
@@ -181,4 +205,47 @@ fn on_path(names: &[&str]) -> PathBuf {
         .flat_map(|name| folders.iter().map(move |folder| folder.join(name)))
         .find(|program| program.is_file());
     found.expect(INSTALL)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    /// A driver that ends as often as that, as when its port is taken, before it starts.
+    fn driver_that_ends(home: &Path, times: usize) -> PathBuf {
+        let program = home.join("driver");
+        let script = format!(
+            r#"#!/bin/sh
+echo once >>"$HOME/starts"
+if [ "$(wc -l <"$HOME/starts")" -le {times} ]; then
+  echo "IPv4 port not available. Exiting..."
+  exit 1
+fi
+echo "ChromeDriver was started successfully on port 4711."
+exec sleep 60
+"#
+        );
+        fs::write(&program, script).unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        program
+    }
+
+    #[test]
+    fn a_driver_that_finds_its_port_taken_is_started_again() {
+        let home = tempfile::tempdir().unwrap();
+        let (_guard, port) = start_driver(&driver_that_ends(home.path(), 2), home.path());
+        assert_eq!(port, 4711);
+        let starts = fs::read_to_string(home.path().join("starts")).unwrap();
+        assert_eq!(starts.lines().count(), 3);
+    }
+
+    #[test]
+    #[should_panic(expected = "IPv4 port not available")]
+    fn a_driver_that_never_starts_is_told_with_what_it_said() {
+        let home = tempfile::tempdir().unwrap();
+        start_driver(&driver_that_ends(home.path(), STARTS), home.path());
+    }
 }

@@ -42,6 +42,9 @@ pub struct Blueprint {
     pub expand: f64,
     /// Shrink factor.
     pub shrink: f64,
+    /// How many instances may run in the account at once, whosever they are.
+    #[serde(default)]
+    pub max_instances: Option<usize>,
     /// Whether entries are handed over when the table changes.
     #[serde(default = "always")]
     pub hand_over: bool,
@@ -64,6 +67,10 @@ pub struct Make {
     pub instance_profile: String,
     /// Ids of the security groups.
     pub security_groups: Vec<String>,
+    /// What happens when its CPU credits are used up: `unlimited` or `standard`; AWS decides by the
+    /// type when absent.
+    #[serde(default)]
+    pub cpu_credits: Option<String>,
 }
 
 /// How many nodes the pool has.
@@ -145,6 +152,7 @@ impl Make {
         for part in [&self.image, &self.kind, &self.instance_profile]
             .into_iter()
             .chain(groups)
+            .chain(&self.cpu_credits)
         {
             hash.update(part);
             hash.update([0]);

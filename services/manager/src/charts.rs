@@ -200,8 +200,8 @@ pub fn charts(
     ]
 }
 
-/// The size that was wished for at the end of a minute: what is wished for now, with all later changes
-/// taken back.
+/// The size that was wished for at the end of a minute: the present wish, with all later changes taken
+/// back.
 fn wish_at(resizes: &[Resize], wanted: u32, minute: i64) -> u32 {
     let later = resizes.iter().filter(|resize| resize.at >= minute + MINUTE);
     later

@@ -20,6 +20,8 @@ pub struct Order {
     pub subnet: String,
     /// As what.
     pub make: Make,
+    /// How many instances may run in the account at once, whosever they are, if that is limited.
+    pub most_instances: Option<usize>,
 }
 
 /// An instance that was launched.
@@ -83,6 +85,16 @@ pub enum CloudError {
         /// EC2's words.
         message: String,
     },
+    /// As many instances run in the account as the blueprint allows.
+    #[error(
+        "{running} instances run in the account, whosever they are, and it may have {most} at once (max-instances)"
+    )]
+    Ceiling {
+        /// How many run, or are about to.
+        running: usize,
+        /// How many may.
+        most: usize,
+    },
     /// The instance profile has not reached EC2 yet.
     #[error("the instance profile is not known to EC2 yet")]
     ProfileNotYet,
@@ -106,8 +118,13 @@ impl CloudError {
     /// Whether the account has as many instances as it may: only one that ends makes room.
     #[must_use]
     pub fn is_account_limit(&self) -> bool {
-        matches!(self, Self::NoRoom { code, .. }
-            if ["InstanceLimitExceeded", "VcpuLimitExceeded"].contains(&code.as_str()))
+        match self {
+            Self::Ceiling { .. } => true,
+            Self::NoRoom { code, .. } => {
+                ["InstanceLimitExceeded", "VcpuLimitExceeded"].contains(&code.as_str())
+            }
+            _ => false,
+        }
     }
 }
 

@@ -123,6 +123,7 @@ impl<C: Cloud> Launcher<C> {
             token: node.id,
             subnet,
             make: version.blueprint.make.clone(),
+            most_instances: version.blueprint.max_instances,
         }))
     }
 

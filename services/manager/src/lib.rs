@@ -12,6 +12,7 @@ pub mod bucket;
 pub mod caches;
 pub mod charts;
 pub mod cloud;
+pub mod deadline;
 pub mod deletion;
 pub mod error;
 pub mod heart;
@@ -48,6 +49,7 @@ use tokio_util::sync::CancellationToken;
 use crate::bucket::{Bucket, S3};
 use crate::charts::readings::Readings;
 use crate::cloud::{Cloud, Ec2};
+use crate::deadline::Deadline;
 use crate::error::Error;
 use crate::keeper::Keeper;
 use crate::launcher::Launcher;
@@ -66,10 +68,14 @@ pub async fn start(settings: Settings, shutdown: CancellationToken) -> Result<Dr
         .await
         .map_err(|source| Error::Listen { address, source })?;
     let sdk = kit::aws::sdk_config(&settings.region).await;
-    let cloud = Ec2::new(&sdk, &settings);
+    let deadline = Deadline::new(kit::aws::metadata());
+    let cloud = Ec2::new(&sdk, &settings, deadline.clone());
     let bucket = S3::new(&sdk, &settings.bucket);
     let metrics = Arc::new(CloudWatch::new(&sdk, &settings.namespace));
-    run(settings, listener, cloud, bucket, metrics, shutdown).await
+    run(
+        settings, listener, cloud, bucket, metrics, deadline, shutdown,
+    )
+    .await
 }
 
 /// Runs on `listener` until `shutdown`.
@@ -82,6 +88,7 @@ pub async fn run<C: Cloud, B: Bucket>(
     cloud: C,
     bucket: B,
     metrics: Arc<dyn Metrics>,
+    deadline: Deadline,
     shutdown: CancellationToken,
 ) -> Result<Drained, Error> {
     let password = settings.secrets.database_password.expose();
@@ -94,8 +101,16 @@ pub async fn run<C: Cloud, B: Bucket>(
     let key = settings.pool.blueprint.clone();
     let token = settings.secrets.internal_token.clone();
     let readings = Readings::new(metrics);
-    let manager = Arc::new(Manager::new(settings, keeper, nodes, bucket, readings)?);
+    let manager = Arc::new(Manager::new(
+        settings,
+        keeper,
+        nodes,
+        bucket,
+        readings,
+        deadline.clone(),
+    )?);
     let mut work = JoinSet::new();
+    work.spawn(deadline.watch());
     work.spawn(blueprint::watch(
         manager.keeper.clone(),
         manager.bucket.clone(),

@@ -3,6 +3,7 @@
 use kit::door::Door;
 
 use crate::charts::readings::Readings;
+use crate::deadline::Deadline;
 use crate::deletion::Deletion;
 use crate::error::Error;
 use crate::keeper::Keeper;
@@ -28,6 +29,8 @@ pub struct Manager<B> {
     pub readings: Readings,
     /// The deletion that somebody asked for on a page.
     pub deletion: Deletion,
+    /// When the deployment expires.
+    pub deadline: Deadline,
 }
 
 impl<B> Manager<B> {
@@ -41,6 +44,7 @@ impl<B> Manager<B> {
         nodes: Nodes,
         bucket: B,
         readings: Readings,
+        deadline: Deadline,
     ) -> Result<Self, Error> {
         let pages = Pages::new(&settings)?;
         let door = Door::new(settings.api, settings.secrets.api_token.as_ref())?;
@@ -53,6 +57,7 @@ impl<B> Manager<B> {
             pages,
             readings,
             deletion: Deletion::default(),
+            deadline,
         })
     }
 }

@@ -6,6 +6,7 @@
 mod assets;
 mod charts;
 mod configuration;
+mod countdown;
 mod data;
 mod form;
 mod glance;
@@ -40,12 +41,13 @@ use form::Form;
 use tries::Tries;
 use visit::Visit;
 
-const TEMPLATES: [(&str, &str); 16] = [
+const TEMPLATES: [(&str, &str); 17] = [
     ("charts", include_str!("pages/templates/charts.hbs")),
     (
         "configuration",
         include_str!("pages/templates/configuration.hbs"),
     ),
+    ("countdown", include_str!("pages/templates/countdown.hbs")),
     ("data", include_str!("pages/templates/data.hbs")),
     ("deletion", include_str!("pages/templates/deletion.hbs")),
     ("figures", include_str!("pages/templates/figures.hbs")),
@@ -145,7 +147,7 @@ impl Pages {
     ) -> Response<Body> {
         content["deployment"] = self.deployment.clone().into();
         content["photos_page"] = self.front_end_address(headers).into();
-        for optional in ["csrf", "notice", "section", "scripts"] {
+        for optional in ["countdown", "csrf", "notice", "section", "scripts"] {
             if content.get(optional).is_none() {
                 content[optional] = Value::Null;
             }
@@ -254,6 +256,7 @@ fn stranger(path: &str, answer: Response<Body>) -> Response<Body> {
 async fn show<B: Bucket>(visit: &Visit<'_, B>, path: &str) -> Response<Body> {
     match path {
         "/" => overview::page(visit).await,
+        "/live/countdown" => countdown::part(visit),
         "/live/figures" => overview::figures(visit).await,
         "/live/charts" => overview::charts(visit).await,
         "/pool" => nodes::page(visit).await,

@@ -273,7 +273,7 @@ async fn what_is_away_is_told_and_looked_for_again() {
     stage.read("kept").await.content();
     stage.bucket.set_broken(true);
     browser.open(&address(&stage, "/")).await;
-    browser.until_said("Not available right now").await;
+    browser.until_said("Cannot be shown").await;
     browser.look("error-bucket-away").await;
     browser.type_into("#search", "kept").await;
     browser.until_said("1 photo found").await;

@@ -6,20 +6,22 @@ use aws_sdk_ec2::Client;
 use aws_sdk_ec2::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_ec2::operation::run_instances::builders::RunInstancesFluentBuilder;
 use aws_sdk_ec2::types::{
-    Filter, HttpTokensState, IamInstanceProfileSpecification, Instance as Ec2Instance,
-    InstanceMetadataEndpointState, InstanceMetadataOptionsRequest, InstanceMetadataTagsState,
-    InstanceNetworkInterfaceSpecification, InstanceStateName, InstanceType, Reservation,
-    ResourceType, ShutdownBehavior, Tag, TagSpecification,
+    CreditSpecificationRequest, Filter, HttpTokensState, IamInstanceProfileSpecification,
+    Instance as Ec2Instance, InstanceMetadataEndpointState, InstanceMetadataOptionsRequest,
+    InstanceMetadataTagsState, InstanceNetworkInterfaceSpecification, InstanceStateName,
+    InstanceType, Reservation, ResourceType, ShutdownBehavior, Tag, TagSpecification,
 };
+use kit::expiry::Expiry;
 use serde_json::json;
 
 use super::{Cloud, CloudError, Launched, Listed, Made, Order};
+use crate::deadline::Deadline;
 use crate::pool::InstanceState;
 use crate::settings::Settings;
 
 /// EC2 has no room now, or the account has reached a limit; see "Error codes for the Amazon EC2 API"
 /// in the EC2 developer guide.
-const NO_ROOM: [&str; 9] = [
+const NO_ROOM: [&str; 10] = [
     "InsufficientInstanceCapacity",
     "InsufficientHostCapacity",
     "InsufficientCapacity",
@@ -28,6 +30,7 @@ const NO_ROOM: [&str; 9] = [
     "VcpuLimitExceeded",
     "MaxSpotInstanceCountExceeded",
     "Unsupported",
+    "PendingVerification",
     "RequestLimitExceeded",
 ];
 
@@ -41,12 +44,13 @@ pub struct Ec2 {
     tags: Vec<Tag>,
     filters: Vec<Filter>,
     user_data: String,
+    deadline: Deadline,
 }
 
 impl Ec2 {
     /// EC2 for the pool of `settings`.
     #[must_use]
-    pub fn new(sdk: &aws_config::SdkConfig, settings: &Settings) -> Self {
+    pub fn new(sdk: &aws_config::SdkConfig, settings: &Settings, deadline: Deadline) -> Self {
         let pool = &settings.pool;
         let tags = pool.tags.iter();
         Self {
@@ -59,12 +63,13 @@ impl Ec2 {
                 .map(|(key, value)| Tag::builder().key(key).value(value).build())
                 .collect(),
             user_data: base64_simd::STANDARD.encode_to_string(user_data(settings)),
+            deadline,
         }
     }
 
     /// The call that launches one node, all in one: what is missing here cannot be added without a
     /// moment in which the instance runs without it.
-    fn run_instances(&self, order: &Order) -> RunInstancesFluentBuilder {
+    fn run_instances(&self, order: &Order, expiry: Option<Expiry>) -> RunInstancesFluentBuilder {
         let metadata = InstanceMetadataOptionsRequest::builder()
             .http_tokens(HttpTokensState::Required)
             .http_put_response_hop_limit(1)
@@ -83,6 +88,10 @@ impl Ec2 {
         let profile = IamInstanceProfileSpecification::builder()
             .name(&order.make.instance_profile)
             .build();
+        let credits = order.make.cpu_credits.as_deref().map(|credits| {
+            let chosen = CreditSpecificationRequest::builder().cpu_credits(credits);
+            chosen.build()
+        });
         let tagged = [
             ResourceType::Instance,
             ResourceType::Volume,
@@ -98,25 +107,60 @@ impl Ec2 {
             .iam_instance_profile(profile)
             .network_interfaces(interface)
             .metadata_options(metadata)
+            .set_credit_specification(credits)
             .instance_initiated_shutdown_behavior(ShutdownBehavior::Terminate)
             .user_data(&self.user_data)
-            .set_tag_specifications(Some(tagged.map(|kind| self.tag(kind, order)).to_vec()))
+            .set_tag_specifications(Some(
+                tagged.map(|kind| self.tag(kind, order, expiry)).to_vec(),
+            ))
     }
 
-    fn tag(&self, kind: ResourceType, order: &Order) -> TagSpecification {
-        let make = Tag::builder().key(TAG_MAKE).value(order.make.hash());
+    /// Whether one more instance fits into the account, whoever has made the others. Two managers that
+    /// look at the same moment may both launch.
+    async fn must_fit(&self, most: usize) -> Result<(), CloudError> {
+        let states = ["pending", "running"].map(str::to_owned).to_vec();
+        let alive = Filter::builder().name("instance-state-name");
+        let mut pages = self
+            .client
+            .describe_instances()
+            .filters(alive.set_values(Some(states)).build())
+            .into_paginator()
+            .send();
+        let mut running = 0;
+        while let Some(page) = pages.next().await {
+            let page = page.map_err(|error| meaning(&error))?;
+            let reservations = page.reservations().iter();
+            running += reservations.map(|r| r.instances().len()).sum::<usize>();
+        }
+        if running >= most {
+            return Err(CloudError::Ceiling { running, most });
+        }
+        Ok(())
+    }
+
+    fn tag(&self, kind: ResourceType, order: &Order, expiry: Option<Expiry>) -> TagSpecification {
+        let tag = |key: &str, value: String| Tag::builder().key(key).value(value).build();
+        let make = tag(TAG_MAKE, order.make.hash());
+        let expiry = expiry.map(|expiry| tag(kit::expiry::TAG, expiry.at.to_string()));
+        let tags = self.tags.iter().cloned().chain([make]).chain(expiry);
         TagSpecification::builder()
             .resource_type(kind)
-            .set_tags(Some(self.tags.clone()))
-            .tags(make.build())
+            .set_tags(Some(tags.collect()))
             .build()
     }
 }
 
 impl Cloud for Ec2 {
     async fn launch(&self, order: &Order) -> Result<Launched, CloudError> {
+        if let Some(most) = order.most_instances {
+            self.must_fit(most).await?;
+        }
+        // Without it a node would live on when all else is gone.
+        let expiry = self.deadline.look().await;
+        let expiry =
+            expiry.map_err(|error| CloudError::Unclear(crate::reconcile::chain(&error)))?;
         let answer = self
-            .run_instances(order)
+            .run_instances(order, expiry)
             .send()
             .await
             .map_err(|error| meaning(&error))?;

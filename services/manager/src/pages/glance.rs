@@ -82,7 +82,7 @@ fn moving(serving: u32, wanted: u32) -> String {
     let nodes = told::nodes(wanted);
     if serving >= wanted {
         let serve = if wanted == 1 { "serves" } else { "serve" };
-        format!("{nodes} {serve}; what is left over ends")
+        format!("{nodes} {serve}; the others are ending")
     } else {
         format!("{serving} of {nodes} serve; more on their way")
     }

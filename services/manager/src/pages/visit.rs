@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use http::{HeaderMap, Response, StatusCode};
+use jiff::Timestamp;
 use kit::body::Body;
 use kit::session::SessionId;
 use kit::{csrf, reply};
 use serde_json::Value;
 
 use super::Notice;
+use super::countdown::{Countdown, countdown};
 use crate::manager::Manager;
 
 /// One request of somebody who has logged in.
@@ -42,9 +44,17 @@ impl<B> Visit<'_, B> {
         notice: Option<Notice>,
     ) -> Response<Body> {
         let pages = &self.manager.pages;
+        content["countdown"] = serde_json::to_value(self.countdown()).unwrap_or_default();
         content["csrf"] = csrf::token(&pages.key, &self.session).into();
         content["notice"] = serde_json::to_value(notice).unwrap_or_default();
         pages.page(status, template, self.headers, content)
+    }
+
+    /// How long the deployment still lives, if it expires.
+    pub(super) fn countdown(&self) -> Option<Countdown> {
+        let deployment = &self.manager.settings.deployment;
+        let expiry = self.manager.deadline.seen()?;
+        Some(countdown(deployment, expiry, Timestamp::now()))
     }
 
     /// A part of a page, for the script.

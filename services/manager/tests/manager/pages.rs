@@ -1,7 +1,10 @@
 //! The pages of the pool and the overview, as a browser without JavaScript uses them.
 
+use catalog::test_support::database;
 use http::header::LOCATION;
-use http::{Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
+use jiff::{SignedDuration, Timestamp};
+use kit::expiry::Expiry;
 
 use crate::metrics::half_an_hour;
 use crate::person::{Person, text};
@@ -262,4 +265,47 @@ async fn in_mode_auto_a_click_on_the_size_is_refused_with_why() {
         (newest.by, newest.what.as_str()),
         (catalog::By::Page, "numNodes")
     );
+}
+
+#[tokio::test]
+async fn every_page_counts_down_to_the_expiry() {
+    let (settings, _) = database().await;
+    let mut world = World::prepare(&settings);
+    world.expiry = Some(Expiry {
+        at: Timestamp::now() + SignedDuration::from_mins(29),
+        started: None,
+    });
+    world.start_manager();
+    world.serving(1).await;
+    let mut person = Person::logged_in(&world).await;
+    for path in [
+        "/",
+        "/pool",
+        "/configuration",
+        "/data",
+        "/live/countdown",
+        "/nowhere",
+    ] {
+        let page = text(&person.get(path).await);
+        assert!(page.contains("Expires in 28 min"), "{path}: {page}");
+        assert!(page.contains("notice warn"), "{path}: {page}");
+        assert!(
+            page.contains("<code>deploy extend elastic-cache 2h</code>"),
+            "{path}: {page}"
+        );
+    }
+    let stranger = world
+        .call(Method::GET, "/login", &HeaderMap::new(), "")
+        .await;
+    assert!(!text(&stranger).contains("Expires in"));
+}
+
+#[tokio::test]
+async fn a_deployment_without_an_end_counts_down_to_nothing() {
+    let world = World::start().await;
+    world.serving(1).await;
+    let mut person = Person::logged_in(&world).await;
+    let page = text(&person.get("/").await);
+    assert!(!page.contains("xpires") && page.contains("/live/countdown"));
+    assert_eq!(text(&person.get("/live/countdown").await).trim(), "");
 }

@@ -8,11 +8,13 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_http_client::Builder;
 use http::StatusCode;
+use kit::expiry::Expiry;
 use kit::health::Health;
 use kit::metrics::Registry;
 use kit::server::Server;
 use manager::blueprint::Make;
 use manager::cloud::{Cloud, CloudError, Ec2, Made, Order};
+use manager::deadline::Deadline;
 use manager::settings::Settings;
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -52,7 +54,12 @@ async fn ec2_that_answers(status: u16, answer: &'static str) -> (Ec2, Arc<Mutex<
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .http_client(Builder::new().build_http())
         .build();
-    (Ec2::new(&sdk, &settings()), seen)
+    let expiry = Expiry {
+        at: "2026-11-26T13:00:00Z".parse().unwrap(),
+        started: None,
+    };
+    let deadline = Deadline::fixed(Some(expiry));
+    (Ec2::new(&sdk, &settings(), deadline), seen)
 }
 
 fn settings() -> Settings {
@@ -80,16 +87,35 @@ fn order() -> Order {
         token: Uuid::from_u128(7),
         subnet: "subnet-a".to_owned(),
         make: Make {
+            cpu_credits: None,
             image: "ami-1".to_owned(),
             kind: "t3.micro".to_owned(),
             instance_profile: "a-profile".to_owned(),
             security_groups: vec!["sg-1".to_owned(), "sg-2".to_owned()],
         },
+        most_instances: None,
     }
 }
 
 const LAUNCHED: &str = r"<RunInstancesResponse><instancesSet><item><instanceId>i-1</instanceId>
 <privateIpAddress>10.0.0.9</privateIpAddress></item></instancesSet></RunInstancesResponse>";
+
+#[tokio::test]
+async fn no_node_is_launched_in_an_account_that_is_full() {
+    let two = r"<DescribeInstancesResponse><reservationSet><item><instancesSet>
+<item><instanceId>i-1</instanceId></item><item><instanceId>i-2</instanceId></item>
+</instancesSet></item></reservationSet></DescribeInstancesResponse>";
+    let (ec2, seen) = ec2_that_answers(200, two).await;
+    let order = |most| Order {
+        most_instances: Some(most),
+        ..order()
+    };
+    let refused = ec2.launch(&order(2)).await.unwrap_err();
+    assert!(refused.is_account_limit(), "{refused}");
+    let asked = seen.lock().unwrap();
+    let asked: Vec<_> = asked.iter().map(|call| call["Action"].clone()).collect();
+    assert_eq!(asked, ["DescribeInstances"]);
+}
 
 #[tokio::test]
 async fn a_node_is_launched_with_all_it_needs_in_one_call() {
@@ -120,7 +146,10 @@ async fn a_node_is_launched_with_all_it_needs_in_one_call() {
         ("TagSpecification.1.Tag.1.Value", "elastic-cache"),
         ("TagSpecification.1.Tag.2.Value", "pool/cache"),
         ("TagSpecification.1.Tag.3.Key", "bivouac:make"),
+        ("TagSpecification.1.Tag.4.Key", "bivouac:expires-at"),
+        ("TagSpecification.1.Tag.4.Value", "2026-11-26T13:00:00Z"),
         ("TagSpecification.2.ResourceType", "volume"),
+        ("TagSpecification.2.Tag.4.Key", "bivouac:expires-at"),
         ("TagSpecification.3.ResourceType", "network-interface"),
     ] {
         assert_eq!(seen.get(name).map(String::as_str), Some(value), "{name}");

@@ -1,9 +1,11 @@
 //! A deployment in one process.
 
-use std::collections::BTreeMap;
+mod bucket;
+mod cloud;
+
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener as StdListener};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,22 +18,22 @@ use http::{HeaderMap, Method, Request, Response, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use kit::client::Client;
 use kit::door::Api;
+use kit::expiry::Expiry;
 use kit::pool::{Statistics, Table};
 use kit::token::Token;
-use manager::blueprint::{Make, Version};
-use manager::bucket::{Bucket, BucketError, Object};
-use manager::cloud::{Cloud, CloudError, Launched, Listed, Made, Order};
+use manager::blueprint::Version;
+use manager::deadline::Deadline;
 use manager::nodes::Nodes;
-use manager::pool::InstanceState;
 use manager::settings::Settings;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio::runtime::Runtime;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
-use uuid::Uuid;
 
 use crate::metrics::FakeMetrics;
+pub(crate) use bucket::FakeBucket;
+pub(crate) use cloud::FakeCloud;
 
 pub(crate) const TOKEN: &str = "a-token-for-internal-use";
 pub(crate) const API_TOKEN: &str = "a-token-for-the-api";
@@ -50,6 +52,7 @@ pub(crate) struct World {
     pub(crate) nodes: Nodes,
     address: SocketAddr,
     settings: Settings,
+    pub(crate) expiry: Option<Expiry>,
     manager: Option<Runtime>,
 }
 
@@ -134,6 +137,7 @@ impl World {
             nodes: Nodes::new(settings.secrets.internal_token.clone()),
             address,
             settings,
+            expiry: None,
             manager: None,
         }
     }
@@ -151,6 +155,7 @@ impl World {
             nodes: self.nodes.clone(),
             address: SocketAddr::new(self.address.ip(), settings.manager.port),
             settings,
+            expiry: None,
             manager: None,
         };
         world.start_manager();
@@ -168,10 +173,14 @@ impl World {
             self.bucket.clone(),
         );
         let metrics = Arc::new(self.metrics.clone());
+        let deadline = Deadline::fixed(self.expiry);
         runtime.spawn(async move {
             let listener = tokio::net::TcpListener::from_std(listener).unwrap();
             let shutdown = CancellationToken::new();
-            let ended = manager::run(settings, listener, cloud, bucket, metrics, shutdown).await;
+            let ended = manager::run(
+                settings, listener, cloud, bucket, metrics, deadline, shutdown,
+            );
+            let ended = ended.await;
             panic!("the manager ended: {ended:?}");
         });
         self.manager = Some(runtime);
@@ -409,341 +418,4 @@ fn blueprint() -> Value {
         "size": {"min": 1, "max": 8, "start": 1}, "capacity": 67_108_864, "policy": "lru",
         "mode": "manual", "grow-above": 0.6, "shrink-below": 0.2, "expand": 2.0, "shrink": 0.5
     })
-}
-
-/// An EC2 whose instances are cache nodes in this process.
-#[derive(Clone)]
-pub(crate) struct FakeCloud {
-    network: [u8; 3],
-    port: u16,
-    inner: Arc<Mutex<Ec2>>,
-}
-
-#[derive(Default)]
-struct Ec2 {
-    instances: BTreeMap<String, FakeInstance>,
-    by_token: BTreeMap<Uuid, String>,
-    refusals: Vec<CloudError>,
-    lost_answers: usize,
-    limit: Option<usize>,
-    subnets: Vec<String>,
-    next_address: Option<IpAddr>,
-    terminations: usize,
-}
-
-struct FakeInstance {
-    address: IpAddr,
-    token: Uuid,
-    made: Made,
-    state: InstanceState,
-    node: Option<Runtime>,
-}
-
-impl FakeCloud {
-    fn new(network: [u8; 3], port: u16) -> Self {
-        Self {
-            network,
-            port,
-            inner: Arc::default(),
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Ec2> {
-        self.inner.lock().unwrap()
-    }
-
-    /// Ids of instances that are not gone.
-    pub(crate) fn living(&self) -> Vec<String> {
-        let ec2 = self.lock();
-        let living = ec2.instances.iter();
-        living
-            .filter(|(_, instance)| instance.state == InstanceState::Running)
-            .map(|(id, _)| id.clone())
-            .collect()
-    }
-
-    /// All ids ever launched.
-    pub(crate) fn launched(&self) -> usize {
-        self.lock().instances.len()
-    }
-
-    /// The subnets of all launches asked for.
-    pub(crate) fn subnets(&self) -> Vec<String> {
-        self.lock().subnets.clone()
-    }
-
-    /// How often something was to be terminated.
-    pub(crate) fn terminations(&self) -> usize {
-        self.lock().terminations
-    }
-
-    /// The next launches are refused so.
-    pub(crate) fn refuse(&self, errors: Vec<CloudError>) {
-        self.lock().refusals = errors;
-    }
-
-    /// The account may have so many instances from now on.
-    pub(crate) fn limit(&self, instances: usize) {
-        self.lock().limit = Some(instances);
-    }
-
-    /// The answers of so many launches get lost; the instances run.
-    pub(crate) fn lose_answers(&self, count: usize) {
-        self.lock().lost_answers = count;
-    }
-
-    /// The instance dies; EC2 says so.
-    pub(crate) fn kill(&self, id: &str) {
-        let mut ec2 = self.lock();
-        let instance = ec2.instances.get_mut(id).unwrap();
-        instance.state = InstanceState::Terminated;
-        if let Some(node) = instance.node.take() {
-            node.shutdown_background();
-        }
-    }
-
-    /// The node takes connections, and answers nothing for so long: its only thread is kept busy.
-    pub(crate) fn hang(&self, id: &str, time: Duration) {
-        if let Some(node) = &self.lock().instances[id].node {
-            node.spawn(async move { std::thread::sleep(time) });
-        }
-    }
-
-    /// The node's process dies and comes back empty after `pause`; the instance runs on.
-    pub(crate) fn restart_node(&self, id: &str, pause: Duration) {
-        let mut ec2 = self.lock();
-        let instance = ec2.instances.get_mut(id).unwrap();
-        if let Some(node) = instance.node.take() {
-            node.shutdown_background();
-        }
-        instance.node = Some(start_node(id, instance.address, self.port, pause));
-    }
-
-    /// The instance dies, and the next one that is launched gets its address.
-    pub(crate) fn kill_and_pass_its_address_on(&self, id: &str) {
-        self.kill(id);
-        let mut ec2 = self.lock();
-        ec2.next_address = Some(ec2.instances[id].address);
-    }
-
-    /// An instance with our tags that nobody remembers.
-    pub(crate) fn stray(&self) -> String {
-        let value = serde_json::from_value(blueprint()).unwrap();
-        self.create(Uuid::new_v4(), &value)
-    }
-
-    fn create(&self, token: Uuid, make: &Make) -> String {
-        let mut ec2 = self.lock();
-        let id = format!("i-{:08x}", ec2.instances.len() + 1);
-        let host = 10 + u8::try_from(ec2.instances.len()).unwrap();
-        let address = ec2
-            .next_address
-            .take()
-            .unwrap_or_else(|| at(self.network, host));
-        let node = start_node(&id, address, self.port, Duration::ZERO);
-        ec2.by_token.insert(token, id.clone());
-        let instance = FakeInstance {
-            address,
-            token,
-            made: Made {
-                image: make.image.clone(),
-                kind: make.kind.clone(),
-                make: Some(make.hash()),
-            },
-            state: InstanceState::Running,
-            node: Some(node),
-        };
-        ec2.instances.insert(id.clone(), instance);
-        id
-    }
-
-    fn end(&self) {
-        for instance in self.lock().instances.values_mut() {
-            if let Some(node) = instance.node.take() {
-                node.shutdown_background();
-            }
-        }
-    }
-}
-
-impl Cloud for FakeCloud {
-    async fn launch(&self, order: &Order) -> Result<Launched, CloudError> {
-        let known = {
-            let mut ec2 = self.lock();
-            ec2.subnets.push(order.subnet.clone());
-            if !ec2.refusals.is_empty() {
-                return Err(ec2.refusals.remove(0));
-            }
-            let known = ec2.by_token.get(&order.token).cloned();
-            let is_full = |limit| {
-                let running = |i: &&FakeInstance| i.state == InstanceState::Running;
-                ec2.instances.values().filter(running).count() >= limit
-            };
-            if known.is_none() && ec2.limit.is_some_and(is_full) {
-                return Err(CloudError::NoRoom {
-                    code: "VcpuLimitExceeded".to_owned(),
-                    message: "the account is full".to_owned(),
-                });
-            }
-            known
-        };
-        let id = known.unwrap_or_else(|| self.create(order.token, &order.make));
-        let mut ec2 = self.lock();
-        if ec2.lost_answers > 0 {
-            ec2.lost_answers -= 1;
-            return Err(CloudError::Unclear("the connection broke".to_owned()));
-        }
-        Ok(Launched {
-            address: Some(ec2.instances[&id].address),
-            instance: id,
-        })
-    }
-
-    async fn terminate(&self, instance: &str) -> Result<(), CloudError> {
-        self.lock().terminations += 1;
-        if self.has_ended(instance).await? {
-            return Err(CloudError::Refused {
-                code: "UnauthorizedOperation".to_owned(),
-                message: "it has no tags any more".to_owned(),
-            });
-        }
-        self.kill(instance);
-        Ok(())
-    }
-
-    async fn has_ended(&self, instance: &str) -> Result<bool, CloudError> {
-        let ec2 = self.lock();
-        let found = ec2.instances.get(instance).ok_or(CloudError::NotFound)?;
-        Ok(found.state == InstanceState::Terminated)
-    }
-
-    async fn list(&self) -> Result<BTreeMap<String, Listed>, CloudError> {
-        let ec2 = self.lock();
-        let tagged = ec2
-            .instances
-            .iter()
-            .filter(|(_, instance)| instance.state != InstanceState::Terminated);
-        let listed = tagged.map(|(id, instance)| {
-            let listed = Listed {
-                state: instance.state,
-                address: Some(instance.address),
-                token: Some(instance.token),
-                made: instance.made.clone(),
-            };
-            (id.clone(), listed)
-        });
-        Ok(listed.collect())
-    }
-}
-
-fn start_node(id: &str, address: IpAddr, port: u16, pause: Duration) -> Runtime {
-    let runtime = runtime();
-    let value = json!({
-        "instance": {"id": id, "address": address.to_string(), "zone": "us-east-1a",
-                     "type": "t3.micro", "region": "us-east-1"},
-        "namespace": "Bivouac/test",
-        "cache-node": {"port": port, "capacity": 67_108_864, "policy": "lru"},
-        "secrets": {"internal-token": TOKEN},
-    });
-    let settings: cache_node::Settings = serde_json::from_value(value).unwrap();
-    runtime.spawn(async move {
-        tokio::time::sleep(pause).await;
-        let listener = loop {
-            // The address of a node that was just killed is free in a moment.
-            if let Ok(listener) = cache_node::bind(&settings).await {
-                break listener;
-            }
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        };
-        cache_node::run(settings, listener, None, CancellationToken::new()).await;
-    });
-    runtime
-}
-
-/// A bucket in memory.
-#[derive(Clone, Default)]
-pub(crate) struct FakeBucket(Arc<Mutex<Objects>>);
-
-#[derive(Default)]
-struct Objects {
-    objects: BTreeMap<String, Vec<u8>>,
-    is_gone: bool,
-    /// Deletions wait while this is set.
-    is_slow: bool,
-}
-
-impl FakeBucket {
-    pub(crate) fn insert(&self, key: &str) {
-        let mut objects = self.0.lock().unwrap();
-        objects.objects.insert(key.to_owned(), b"photo".to_vec());
-    }
-
-    pub(crate) fn keys(&self) -> Vec<String> {
-        self.0.lock().unwrap().objects.keys().cloned().collect()
-    }
-
-    pub(crate) fn json(&self, key: &str) -> Option<Value> {
-        let objects = self.0.lock().unwrap();
-        serde_json::from_slice(objects.objects.get(key)?).ok()
-    }
-
-    pub(crate) fn write(&self, key: &str, value: &Value) {
-        let mut objects = self.0.lock().unwrap();
-        objects
-            .objects
-            .insert(key.to_owned(), value.to_string().into_bytes());
-    }
-
-    /// Every call fails from now on, or works again.
-    pub(crate) fn fail(&self, is_gone: bool) {
-        self.0.lock().unwrap().is_gone = is_gone;
-    }
-
-    /// Deletions wait from now on, or go on.
-    pub(crate) fn slow_down(&self, is_slow: bool) {
-        self.0.lock().unwrap().is_slow = is_slow;
-    }
-
-    fn objects(&self, operation: &'static str) -> Result<MutexGuard<'_, Objects>, BucketError> {
-        let objects = self.0.lock().unwrap();
-        if objects.is_gone {
-            return Err(BucketError::new(operation, "it is gone"));
-        }
-        Ok(objects)
-    }
-}
-
-impl Bucket for FakeBucket {
-    async fn list(&self, prefix: &str) -> Result<Vec<Object>, BucketError> {
-        let objects = self.objects("list")?;
-        let found = objects
-            .objects
-            .iter()
-            .filter(|(key, _)| key.starts_with(prefix));
-        let listed = found.map(|(key, content)| Object {
-            key: key.clone(),
-            bytes: content.len() as u64,
-        });
-        Ok(listed.collect())
-    }
-
-    async fn delete(&self, keys: &[String]) -> Result<(), BucketError> {
-        while self.objects("delete from")?.is_slow {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        let mut objects = self.objects("delete from")?;
-        objects.objects.retain(|key, _| !keys.contains(key));
-        Ok(())
-    }
-
-    async fn get(&self, key: &str) -> Result<Option<Vec<u8>>, BucketError> {
-        Ok(self.objects("read from")?.objects.get(key).cloned())
-    }
-
-    async fn put(&self, key: &str, content: Vec<u8>) -> Result<(), BucketError> {
-        self.objects("write to")?
-            .objects
-            .insert(key.to_owned(), content);
-        Ok(())
-    }
 }

@@ -10,14 +10,15 @@
   for (const time of document.querySelectorAll("time[datetime]")) {
     const at = new Date(time.dateTime);
     time.title = time.textContent;
-    time.textContent = at.toLocaleString([], { dateStyle: "medium", timeStyle: "short" });
+    time.textContent = at.toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" });
   }
 
-  /* A photo that cannot be read (the bucket is away) leaves words, not a broken frame. */
+  /* A photo that cannot be read (the bucket is away), or is no image in spite of its name, leaves words
+     and not a broken frame. */
   function replaceBroken(image) {
     const words = document.createElement("span");
     words.className = image.className;
-    words.textContent = "Not available right now";
+    words.textContent = "Cannot be shown";
     image.replaceWith(words);
   }
 

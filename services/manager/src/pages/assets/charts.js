@@ -72,7 +72,8 @@
     return {
       width,
       height: HEIGHT,
-      padding: [14, 8, 0, 0],
+      /* Half of a time beside the last minute. */
+      padding: [14, 18, 0, 0],
       cursor: { sync: { key: SYNC }, y: false, drag: { x: false, y: false } },
       scales: {
         x: { time: true, range: (_, from, to) => [from, to] },
@@ -87,7 +88,8 @@
         ...chart.lines.map((line, place) => series(chart, line, place)),
       ],
       legend: { markers: { width: 0, fill: (plot, line) => plot.series[line].stroke() } },
-      hooks: { draw: [(plot) => drawMarks(plot, chart)] },
+      /* Under the lines: a text across one would look like a gap in it. */
+      hooks: { drawAxes: [(plot) => drawMarks(plot, chart)] },
     };
   }
 
@@ -142,15 +144,30 @@
       ctx.textAlign = "right";
       write(ctx, level.text, bbox.left + bbox.width, y - 5 * scale, scale);
     }
-    for (const mark of chart.marks) {
-      const x = Math.round(plot.valToPos(mark.at, "x", true));
-      ctx.strokeStyle = ctx.fillStyle = colour("ink-quiet");
-      line(ctx, x, bbox.top, x, bbox.top + bbox.height);
-      const isAtEnd = x > bbox.left + bbox.width - 20 * scale;
+    ctx.strokeStyle = ctx.fillStyle = colour("ink-quiet");
+    for (const near of together(plot, chart.marks, 56 * scale)) {
+      near.forEach(({ x }) => line(ctx, x, bbox.top, x, bbox.top + bbox.height));
+      const { x, text } = near.at(-1);
+      const isAtEnd = x > bbox.left + bbox.width - 28 * scale;
       ctx.textAlign = isAtEnd ? "right" : "center";
-      ctx.fillText(mark.text, x, bbox.top - 4 * scale);
+      ctx.fillText(near.length === 1 ? text : `${near.length} resizes`, x, bbox.top - 4 * scale);
     }
     ctx.restore();
+  }
+
+  /* Marks with their places, those whose texts would meet in one group. */
+  function together(plot, marks, width) {
+    const groups = [];
+    for (const { at, text } of marks.toSorted((a, b) => a.at - b.at)) {
+      const x = Math.round(plot.valToPos(at, "x", true));
+      const last = groups.at(-1);
+      if (last && x - last.at(-1).x < width) {
+        last.push({ x, text });
+      } else {
+        groups.push([{ x, text }]);
+      }
+    }
+    return groups;
   }
 
   /* Text that can be read over a grid. */

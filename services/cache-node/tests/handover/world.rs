@@ -1,10 +1,4 @@
-//! The law of handing over: whatever is delayed, overtaken, lost or restarted, no node serves a photo
-//! older than the newest that was acknowledged, once the table says that it may answer.
-//!
-//! Nodes are real, the network is a bag from which messages are drawn in any order, and the manager is
-//! the few rules that it keeps (docs/ARCHITECTURE.md, "The pool").
-
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+//! Real nodes, a network that is a bag of messages, and a manager of a few rules.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,15 +12,15 @@ use cache_node::handover::outgoing::{Parcel, Sent};
 use cache_node::node::{Invalidated, Next, Node};
 use http::HeaderValue;
 use kit::placement;
-use kit::pool::{Configuration, HandOver, Member, Place, Policy, Progress};
+use kit::pool::{Configuration, Place, Policy, Progress};
 use proptest::prelude::*;
 
-const KEYS: [&str; 4] = ["k1", "k2", "a", "b"];
-const NODES: usize = 4;
+pub(crate) const KEYS: [&str; 4] = ["k1", "k2", "a", "b"];
+pub(crate) const NODES: usize = 4;
 const CAPACITY: u64 = 1 << 20;
 
 #[derive(Clone, Debug)]
-enum Event {
+pub(crate) enum Event {
     /// Somebody stores a new photo under a key; the steps after the commit come when they come.
     Upload(usize),
     /// A reader looks a key up, and fills it in some time later if it was not there.
@@ -47,7 +41,7 @@ enum Event {
     Clear,
 }
 
-fn event() -> impl Strategy<Value = Event> {
+pub(crate) fn event() -> impl Strategy<Value = Event> {
     let any = 0..64_usize;
     prop_oneof![
         4 => any.clone().prop_map(Event::Upload),
@@ -64,7 +58,7 @@ fn event() -> impl Strategy<Value = Event> {
 
 /// What is on its way. An upload's invalidation is acknowledged when its last message has arrived.
 #[derive(Debug)]
-enum Message {
+pub(crate) enum Message {
     Table {
         node: usize,
         place: Place,
@@ -100,30 +94,30 @@ enum Message {
     },
 }
 
-struct World {
-    now: Instant,
-    nodes: Vec<Arc<Node>>,
+pub(crate) struct World {
+    pub(crate) now: Instant,
+    pub(crate) nodes: Vec<Arc<Node>>,
     lives: Vec<u32>,
-    messages: Vec<Message>,
+    pub(crate) messages: Vec<Message>,
     /// The newest committed version of each key, and the newest that was acknowledged. 0 is none.
-    committed: [u64; KEYS.len()],
-    acknowledged: [u64; KEYS.len()],
+    pub(crate) committed: [u64; KEYS.len()],
+    pub(crate) acknowledged: [u64; KEYS.len()],
     /// The newest version from before the newest deletion of everything, and before the newest that
     /// has been answered.
-    deleting_through: u64,
+    pub(crate) deleting_through: u64,
     deleted_through: u64,
-    newest_version: u64,
+    pub(crate) newest_version: u64,
     // The manager.
-    epoch: u64,
-    revision: u64,
-    table: Vec<usize>,
-    coming: Option<Vec<usize>>,
-    hand_over: u64,
-    taken: u64,
-    told: BTreeMap<usize, u64>,
-    done: BTreeMap<usize, Progress>,
-    published: (u64, Vec<usize>),
-    clearing: Vec<usize>,
+    pub(crate) epoch: u64,
+    pub(crate) revision: u64,
+    pub(crate) table: Vec<usize>,
+    pub(crate) coming: Option<Vec<usize>>,
+    pub(crate) hand_over: u64,
+    pub(crate) taken: u64,
+    pub(crate) told: BTreeMap<usize, u64>,
+    pub(crate) done: BTreeMap<usize, Progress>,
+    pub(crate) published: (u64, Vec<usize>),
+    pub(crate) clearing: Vec<usize>,
 }
 
 fn node(index: usize, now: Instant) -> Arc<Node> {
@@ -134,7 +128,7 @@ fn node(index: usize, now: Instant) -> Arc<Node> {
     Arc::new(Node::new(name(index), configuration, now))
 }
 
-fn name(index: usize) -> String {
+pub(crate) fn name(index: usize) -> String {
     format!("i-{index}")
 }
 
@@ -150,7 +144,7 @@ fn version_of(value: &Value) -> u64 {
 }
 
 impl World {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let now = Instant::now();
         let mut world = Self {
             now,
@@ -179,7 +173,7 @@ impl World {
         world
     }
 
-    fn happen(&mut self, event: &Event) {
+    pub(crate) fn happen(&mut self, event: &Event) {
         match *event {
             Event::Upload(key) => self.upload(key % KEYS.len()),
             Event::Read(key) => self.read(key % KEYS.len()),
@@ -197,11 +191,11 @@ impl World {
         self.manage();
     }
 
-    fn owner(table: &[usize], key: usize) -> usize {
+    pub(crate) fn owner(table: &[usize], key: usize) -> usize {
         table[placement::owner(KEYS[key], table.len()).unwrap()]
     }
 
-    fn upload(&mut self, key: usize) {
+    pub(crate) fn upload(&mut self, key: usize) {
         self.newest_version += 1;
         self.committed[key] = self.newest_version;
         self.invalidate(key, self.newest_version);
@@ -229,7 +223,7 @@ impl World {
     }
 
     /// A reader asks the owner; what it has must not be older than what was acknowledged before.
-    fn read(&mut self, key: usize) {
+    pub(crate) fn read(&mut self, key: usize) {
         let (epoch, table) = self.published.clone();
         if table.is_empty() {
             return;
@@ -261,7 +255,7 @@ impl World {
         }
     }
 
-    fn deliver(&mut self, which: usize) {
+    pub(crate) fn deliver(&mut self, which: usize) {
         match self.messages.remove(which) {
             Message::Table { node, place } => self.deliver_table(node, place),
             Message::Fill {
@@ -371,146 +365,8 @@ impl World {
         self.told.remove(&index);
     }
 
-    // The manager's rules.
-
-    fn tell(&mut self, index: usize) {
-        let Some(position) = self.table.iter().position(|node| *node == index) else {
-            return;
-        };
-        let member = |index: &usize| {
-            Some(Member {
-                instance: name(*index),
-                address: name(*index),
-            })
-        };
-        let place = Place {
-            instance: Some(name(index)),
-            epoch: self.epoch,
-            revision: self.revision,
-            position,
-            nodes: self.table.len(),
-            lease_ms: 2000,
-            taken: self.taken,
-            hand_over: self.coming.as_ref().map(|nodes| HandOver {
-                number: self.hand_over,
-                nodes: nodes.iter().map(member).collect(),
-            }),
-        };
-        self.messages.push(Message::Table { node: index, place });
-    }
-
-    fn deliver_table(&mut self, index: usize, place: Place) {
-        let epoch = place.epoch;
-        if let Ok(adopted) = self.nodes[index].adopt(place, self.now) {
-            let told = self.told.entry(index).or_default();
-            *told = epoch.max(*told);
-            if let Some(progress) = adopted.progress {
-                self.done.insert(index, progress);
-            }
-        }
-    }
-
-    /// Any table of any of the nodes; a newer wish ends the hand-over that is under way.
-    fn wish(&mut self, choice: usize) {
-        self.revision += 1;
-        if self.coming.take().is_some()
-            || self.published.0 != self.epoch
-            || !self.clearing.is_empty()
-        {
-            return;
-        }
-        let length = 1 + choice % NODES;
-        let first = choice / NODES;
-        let coming: Vec<usize> = (0..length).map(|place| (first + place) % NODES).collect();
-        if coming == self.table {
-            return;
-        }
-        if choice.is_multiple_of(7) {
-            // A node is lost: another table without a hand-over.
-            self.change(coming, 0);
-            return;
-        }
-        self.hand_over += 1;
-        self.coming = Some(coming);
-        self.done.clear();
-    }
-
-    fn change(&mut self, table: Vec<usize>, taken: u64) {
-        self.epoch += 1;
-        self.revision += 1;
-        self.table = table;
-        self.taken = taken;
-        self.coming = None;
-    }
-
-    fn manage(&mut self) {
-        let number = self.hand_over;
-        let is_done = |index: &usize| {
-            let progress = self.done.get(index);
-            progress.is_some_and(|it| it.number == number && it.left == 0)
-        };
-        if self.table.iter().all(is_done)
-            && let Some(coming) = self.coming.take()
-        {
-            self.change(coming, number);
-        }
-        // Nodes that left the table hold leases: here they are told at once, as if these had run out.
-        let everybody_knows = self
-            .table
-            .iter()
-            .all(|index| self.told.get(index) == Some(&self.epoch));
-        if everybody_knows && self.published.0 < self.epoch {
-            self.taken = 0;
-            self.revision += 1;
-            self.published = (self.epoch, self.table.clone());
-        }
-    }
-
-    /// Rows first, then every node that anybody may be reading or that is handed something.
-    fn clear(&mut self) {
-        if !self.clearing.is_empty() {
-            return;
-        }
-        self.committed = [0; KEYS.len()];
-        self.acknowledged = [0; KEYS.len()];
-        self.deleting_through = self.newest_version;
-        let mut nodes: Vec<usize> = self.published.1.clone();
-        nodes.extend(&self.table);
-        nodes.extend(self.coming.iter().flatten());
-        nodes.sort_unstable();
-        nodes.dedup();
-        for node in &nodes {
-            self.messages.push(Message::Clear {
-                node: *node,
-                void_through: self.hand_over,
-            });
-        }
-        self.clearing = nodes;
-    }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig {
-        cases: 400,
-        failure_persistence: None,
-        ..ProptestConfig::default()
-    })]
-
-    #[test]
-    fn no_node_serves_what_is_older_than_what_was_acknowledged(
-        events in prop::collection::vec(event(), 1..200)
-    ) {
-        let mut world = World::new();
-        for event in &events {
-            world.happen(event);
-        }
-        world.come_to_rest();
-    }
-}
-
-impl World {
     /// Everything arrives: uploads are acknowledged, the hand-over ends, and every read is right.
-    fn come_to_rest(&mut self) {
+    pub(crate) fn come_to_rest(&mut self) {
         for _ in 0..10_000 {
             if self.messages.is_empty() && self.coming.is_none() && self.published.0 == self.epoch {
                 break;
@@ -544,31 +400,4 @@ impl World {
             self.read(key);
         }
     }
-}
-
-#[test]
-fn what_is_handed_over_is_there_in_the_next_table() {
-    let mut world = World::new();
-    for key in 0..KEYS.len() {
-        world.upload(key);
-        world.deliver(0);
-        world.read(key);
-        world.deliver(0);
-    }
-    world.hand_over = 1;
-    world.revision += 1;
-    world.coming = Some(vec![0, 1, 2]);
-    world.come_to_rest();
-    assert_eq!(world.table, [0, 1, 2]);
-    for (key, name) in KEYS.into_iter().enumerate() {
-        let owner = World::owner(&world.table, key);
-        let found = world.nodes[owner].get(name, world.epoch, world.now);
-        assert!(matches!(found, Ok(Lookup::Hit(_))), "{}: {found:?}", name);
-    }
-    let items: u64 = world
-        .nodes
-        .iter()
-        .map(|node| node.statistics(world.now).items)
-        .sum();
-    assert_eq!(items, KEYS.len() as u64, "old owners drop what moved");
 }
