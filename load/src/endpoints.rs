@@ -11,15 +11,18 @@ mod report;
 mod resize;
 mod run;
 mod samples;
+mod table;
 mod uploads;
 
 use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::token::Token;
 use api::Api;
 pub use report::{Check, Mismatch, Report};
 use run::Run;
+pub use table::{Table, summary};
 
 /// What to check and how.
 #[derive(Clone, Debug)]
@@ -32,6 +35,8 @@ pub struct Options {
     pub upload_limit: usize,
     /// How long a value that is sampled may take to show.
     pub patience: Duration,
+    /// Shown with each request, where the API is closed.
+    pub token: Option<Token>,
 }
 
 impl Default for Options {
@@ -41,6 +46,7 @@ impl Default for Options {
             delete_photos: false,
             upload_limit: 25 * 1024 * 1024,
             patience: Duration::from_secs(20),
+            token: None,
         }
     }
 }
@@ -49,7 +55,7 @@ impl Default for Options {
 #[derive(Debug, thiserror::Error)]
 pub enum Unusable {
     /// The address is not one that can be asked.
-    #[error("`{0}` is not an address such as http://127.77.0.16:5000")]
+    #[error("`{0}` is not an address such as http://127.78.0.16:5000")]
     Address(String),
     /// Nothing answers there.
     #[error("nothing answers at {base}: {problem}")]
@@ -58,6 +64,23 @@ pub enum Unusable {
         base: String,
         /// What happened instead.
         problem: String,
+    },
+    /// The API is closed, and no token or a wrong one was shown.
+    #[error("the API at {base} is closed: {message}")]
+    Closed {
+        /// The address as given.
+        base: String,
+        /// What it says.
+        message: String,
+    },
+    /// What is stored cannot be counted, and would be gone afterwards: at the manager, which deletes
+    /// as its front-ends do and lists nothing, or where listing is what does not work.
+    #[error("{base} does not say which photos it holds ({came}), and the check deletes everything")]
+    Uncounted {
+        /// The address as given.
+        base: String,
+        /// What came in the place of a list.
+        came: String,
     },
     /// There are photos, and they would be gone afterwards.
     #[error("{count} photos are stored at {base} and the check deletes everything")]
@@ -87,7 +110,8 @@ pub async fn check_and_tell(
     options: Options,
     tell: &mut dyn FnMut(&Check),
 ) -> Result<Report, Unusable> {
-    let api = Api::new(base).ok_or_else(|| Unusable::Address(base.to_owned()))?;
+    let api =
+        Api::new(base, options.token.as_ref()).ok_or_else(|| Unusable::Address(base.to_owned()))?;
     refuse_to_lose_photos(base, &api, &options).await?;
     let mut run = Run::new(api, options, tell);
     uploads::check(&mut run).await;
@@ -98,6 +122,7 @@ pub async fn check_and_tell(
     if run.options.with_resize {
         resize::check(&mut run).await;
     }
+    run.about("/api/delete_all");
     run.check("delete_all leaves nothing behind", reading::leave_nothing)
         .await;
     Ok(run.finish(base))
@@ -115,14 +140,25 @@ async fn refuse_to_lose_photos(base: &str, api: &Api, options: &Options) -> Resu
             base: base.to_owned(),
             problem: mismatch.came,
         })?;
-    // A reply that is no listing is for the checks to report.
-    let count =
-        serde_json::from_slice::<Listing>(&reply.body).map_or(0, |listing| listing.keys.len());
-    if count > 0 && !options.delete_photos {
-        return Err(Unusable::Photos {
+    if reply.status == 401 {
+        return Err(Unusable::Closed {
             base: base.to_owned(),
-            count,
+            message: reply.message(),
         });
     }
-    Ok(())
+    if options.delete_photos {
+        return Ok(());
+    }
+    let base = base.to_owned();
+    match serde_json::from_slice::<Listing>(&reply.body) {
+        Ok(listing) if listing.keys.is_empty() => Ok(()),
+        Ok(listing) => Err(Unusable::Photos {
+            base,
+            count: listing.keys.len(),
+        }),
+        Err(_) => Err(Unusable::Uncounted {
+            base,
+            came: reply.to_string(),
+        }),
+    }
 }

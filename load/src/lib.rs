@@ -9,5 +9,8 @@ pub mod endpoints;
 pub mod hit_ratio;
 pub mod interrupt;
 mod processor;
+mod token;
 pub mod walk;
 mod zipf;
+
+pub use token::{NoToken, Token};

@@ -4,7 +4,7 @@
 
 use std::error::Error;
 use std::fs::File;
-use std::io::BufWriter;
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -26,7 +26,7 @@ use load::interrupt;
 #[derive(Parser)]
 #[command(version, max_term_width = 100, after_help = EXAMPLES)]
 struct Arguments {
-    /// Where the front-end listens, such as http://127.77.0.16:5000
+    /// Where the front-end listens, such as http://127.78.0.16:5000
     #[arg(value_name = "URL")]
     address: Address,
 
@@ -60,9 +60,9 @@ struct Arguments {
 
 const EXAMPLES: &str = "\
 Examples:
-  load http://127.77.0.16:5000 --prepare --verify
-  load http://127.77.0.16:5000 --rate 500 --duration 5m --csv run.csv
-  load http://127.77.0.16:5000 --clients 64 --keys 1 --reads 0.5 --size 2KiB-200KiB";
+  load http://127.78.0.16:5000 --prepare --verify
+  load http://127.78.0.16:5000 --rate 500 --duration 5m --csv run.csv
+  load http://127.78.0.16:5000 --clients 64 --keys 1 --size 2KiB-200KiB";
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -79,7 +79,7 @@ async fn main() -> ExitCode {
 
 async fn drive(arguments: &Arguments) -> Result<Report, Box<dyn Error>> {
     let options = Options {
-        address: arguments.address.clone(),
+        address: arguments.load.to(&arguments.address),
         workload: arguments.load.workload()?,
         pace: arguments.load.pace(),
         duration: arguments.duration,
@@ -90,12 +90,13 @@ async fn drive(arguments: &Arguments) -> Result<Report, Box<dyn Error>> {
     let csv = arguments.csv.as_deref().map(create).transpose()?;
     let json = arguments.json.as_deref().map(create).transpose()?;
     let report = run(&options, &mut View::on_stderr(), &interrupt::listen()).await?;
-    print!("{report}");
+    // Whoever reads no further, such as `head`, ends nothing.
+    let _ = write!(std::io::stdout(), "{report}");
     if let Some(file) = csv {
         write_csv(&report.seconds, &mut BufWriter::new(file))?;
     }
     if let Some(mut file) = json {
-        std::io::Write::write_all(&mut file, report.json()?.as_bytes())?;
+        file.write_all(report.json()?.as_bytes())?;
     }
     Ok(report)
 }

@@ -25,7 +25,7 @@ use load::walk::{Options, Report, walk};
 #[derive(Parser)]
 #[command(version, max_term_width = 100)]
 struct Arguments {
-    /// Where the front-end listens, such as http://127.77.0.16:5000
+    /// Where the front-end listens, such as http://127.78.0.16:5000
     #[arg(value_name = "URL")]
     front_end: Address,
 
@@ -71,7 +71,7 @@ async fn main() -> ExitCode {
 
 async fn run(arguments: &Arguments) -> Result<Report, Box<dyn Error>> {
     let options = Options {
-        front_end: arguments.front_end.clone(),
+        front_end: arguments.load.to(&arguments.front_end),
         workload: arguments.load.workload()?,
         pace: arguments.load.pace(),
         steps: arguments.steps.clone(),
@@ -82,8 +82,19 @@ async fn run(arguments: &Arguments) -> Result<Report, Box<dyn Error>> {
     // Before the walk, so that nothing is lost by a path that cannot be written.
     let csv = arguments.csv.as_deref().map(create).transpose()?;
     let json = arguments.json.as_deref().map(create).transpose()?;
+    eprintln!(
+        "{} sizes for {} s each{}; Ctrl-C ends it where it is",
+        options.steps.len(),
+        options.hold.as_secs_f64(),
+        if options.baseline {
+            ", then as long with no resize"
+        } else {
+            ""
+        }
+    );
     let report = walk(&options, &View::on_stderr(), &interrupt::listen()).await?;
-    print!("{report}");
+    // Whoever reads no further, such as `head`, ends nothing.
+    let _ = write!(std::io::stdout(), "{report}");
     if let Some(file) = csv {
         report.write_csv(&mut BufWriter::new(file))?;
     }

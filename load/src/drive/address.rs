@@ -1,20 +1,23 @@
-//! Where a service answers.
+//! Where a service answers, and what is shown to it.
 
 use std::fmt;
 use std::str::FromStr;
 
 use http::Uri;
 
-/// `http://host:port`, and nothing more.
+use crate::token::Token;
+
+/// `http://host:port`, and the token that is sent there if its API is closed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address {
     host: String,
     port: u16,
+    token: Option<Token>,
 }
 
 /// A text that is no address.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not an address such as http://127.77.0.16:5000")]
+#[error("`{0}` is not an address such as http://127.78.0.16:5000")]
 pub struct NoAddress(String);
 
 impl FromStr for Address {
@@ -29,6 +32,7 @@ impl FromStr for Address {
             (Some(host), None) if is_plain => Ok(Self {
                 host: host.to_owned(),
                 port: uri.port_u16().unwrap_or(80),
+                token: None,
             }),
             _ => Err(none()),
         }
@@ -36,6 +40,16 @@ impl FromStr for Address {
 }
 
 impl Address {
+    /// The same address, to which each request shows that token.
+    #[must_use]
+    pub fn with_token(self, token: Option<Token>) -> Self {
+        Self { token, ..self }
+    }
+
+    pub(crate) fn token(&self) -> Option<&Token> {
+        self.token.as_ref()
+    }
+
     /// `host:port`.
     #[must_use]
     pub fn authority(&self) -> String {
@@ -57,8 +71,8 @@ mod tests {
 
     #[test]
     fn an_address_is_a_host_and_a_port() {
-        let address: Address = "http://127.77.0.16:5000/".parse().unwrap();
-        assert_eq!(address.to_string(), "http://127.77.0.16:5000");
+        let address: Address = "http://127.78.0.16:5000/".parse().unwrap();
+        assert_eq!(address.to_string(), "http://127.78.0.16:5000");
         let named: Address = "http://ec2-3-4.amazonaws.com".parse().unwrap();
         assert_eq!(named.authority(), "ec2-3-4.amazonaws.com:80");
         for none in [

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use clap::Args;
 
-use super::Workload;
 use super::content::{Pictures, PicturesError};
 use super::pace::Pace;
 use super::units::{self, Rate, Sizes};
 use super::workload::{Distribution, Share};
+use super::{Address, Workload};
+use crate::token::Token;
 
 /// What is asked for, and when.
 #[derive(Debug, Clone, Args)]
@@ -76,9 +77,20 @@ pub struct LoadArguments {
     /// The same seed gives the same requests
     #[arg(long, default_value_t = 1, help_heading = "Load")]
     pub seed: u64,
+
+    /// Where the API is closed: the token that `deploy output NAME --show-token` prints. Give it in
+    /// the environment, where other users do not see it
+    #[arg(long, env = "BIVOUAC_TOKEN", hide_env_values = true)]
+    pub token: Option<Token>,
 }
 
 impl LoadArguments {
+    /// Where requests go, with the token that is shown there.
+    #[must_use]
+    pub fn to(&self, address: &Address) -> Address {
+        address.clone().with_token(self.token.clone())
+    }
+
     /// When requests are due.
     #[must_use]
     pub fn pace(&self) -> Pace {

@@ -13,6 +13,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use super::address::Address;
+use crate::token::Token;
 
 /// The longest answer that is read: more than any photo in base64.
 const LONGEST: usize = 128 * 1024 * 1024;
@@ -22,6 +23,7 @@ const LONGEST: usize = 128 * 1024 * 1024;
 pub(crate) struct Client {
     authority: String,
     host: HeaderValue,
+    authorization: Option<HeaderValue>,
     time: Duration,
     idle: Mutex<Vec<SendRequest<Full<Bytes>>>>,
 }
@@ -49,6 +51,7 @@ impl Client {
         Self {
             // What an address allows in its host a header allows too.
             host: HeaderValue::from_str(&authority).unwrap_or(HeaderValue::from_static("")),
+            authorization: address.token().map(Token::header),
             authority,
             time,
             idle: Mutex::default(),
@@ -82,6 +85,9 @@ impl Client {
             .map_err(|error| NoAnswer::Connection(error.to_string()))?;
         let headers = request.headers_mut();
         headers.insert(header::HOST, self.host.clone());
+        if let Some(value) = &self.authorization {
+            headers.insert(header::AUTHORIZATION, value.clone());
+        }
         if let Some(kind) = content_type {
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
         }

@@ -1,6 +1,7 @@
 //! The HTTP client of the checks, and what a reply must look like.
 
 use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,6 +15,7 @@ use serde::Deserialize;
 
 use super::Mismatch;
 use super::form::Form;
+use crate::token::Token;
 
 /// Passed, or what differed.
 pub(super) type Outcome = Result<(), Mismatch>;
@@ -31,6 +33,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 #[derive(Clone)]
 pub(super) struct Api {
     base: String,
+    authorization: Option<HeaderValue>,
+    /// The statuses that came, each once in a row.
+    answered: Arc<Mutex<Vec<u16>>>,
     client: Client<HttpConnector, Full<Bytes>>,
 }
 
@@ -43,7 +48,7 @@ pub(super) struct Reply {
 
 impl Api {
     /// `None` if `base` is not an `http://host:port`.
-    pub(super) fn new(base: &str) -> Option<Self> {
+    pub(super) fn new(base: &str, token: Option<&Token>) -> Option<Self> {
         let base = base.trim_end_matches('/');
         let uri: Uri = base.parse().ok()?;
         let plain = uri.scheme_str() == Some("http") && uri.host().is_some() && uri.path() == "/";
@@ -56,8 +61,34 @@ impl Api {
         let client = Client::builder(TokioExecutor::new()).build(connector);
         Some(Self {
             base: base.to_owned(),
+            authorization: token.map(Token::header),
+            answered: Arc::default(),
             client,
         })
+    }
+
+    /// The same deployment, for requests beside the checks.
+    pub(super) fn apart(&self) -> Self {
+        Self {
+            answered: Arc::default(),
+            ..self.clone()
+        }
+    }
+
+    /// The statuses that came since this was asked last.
+    pub(super) fn answered(&self) -> Vec<u16> {
+        std::mem::take(&mut *self.statuses())
+    }
+
+    fn note(&self, status: u16) {
+        let mut statuses = self.statuses();
+        if statuses.last() != Some(&status) {
+            statuses.push(status);
+        }
+    }
+
+    fn statuses(&self) -> MutexGuard<'_, Vec<u16>> {
+        self.answered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A POST without a body.
@@ -105,6 +136,9 @@ impl Api {
             let kind = HeaderValue::from_str(kind).map_err(|error| failed(error.to_string()))?;
             headers.insert(header::CONTENT_TYPE, kind);
         }
+        if let Some(value) = &self.authorization {
+            headers.insert(header::AUTHORIZATION, value.clone());
+        }
         let mut request = Request::builder()
             .method(method)
             .uri(format!("{}{target}", self.base))
@@ -124,6 +158,7 @@ impl Api {
             .await
             .map_err(|error| chain(&error))?;
         let status = response.status().as_u16();
+        self.note(status);
         let content_type = response
             .headers()
             .get(header::CONTENT_TYPE)
@@ -170,17 +205,7 @@ impl Reply {
 
     /// One of `statuses`, with the failure body that names the same status and says something.
     pub(super) fn is_failure(&self, statuses: &[u16]) -> Outcome {
-        #[derive(Deserialize)]
-        struct Failure {
-            error: Problem,
-        }
-        #[derive(Deserialize)]
-        struct Problem {
-            message: String,
-        }
-        let message = serde_json::from_slice::<Failure>(&self.body)
-            .map(|failure| failure.error.message)
-            .unwrap_or_default();
+        let message = self.message();
         let right = format!(
             r#"{{"success":"false","error":{{"code":{},"message":{}}}}}"#,
             self.status,
@@ -202,6 +227,21 @@ impl Reply {
             ),
             self.to_string(),
         ))
+    }
+
+    /// What the body of a failure says; nothing if it is none.
+    pub(super) fn message(&self) -> String {
+        #[derive(Deserialize)]
+        struct Failure {
+            error: Problem,
+        }
+        #[derive(Deserialize)]
+        struct Problem {
+            message: String,
+        }
+        serde_json::from_slice::<Failure>(&self.body)
+            .map(|failure| failure.error.message)
+            .unwrap_or_default()
     }
 
     fn is_json(&self) -> bool {

@@ -29,6 +29,7 @@ impl Configuration {
 }
 
 pub(super) async fn check(run: &mut Run<'_>) {
+    run.about("/api/configure_cache");
     let mut before = None;
     run.check(
         "configure_cache without parameters tells what is set",
@@ -38,6 +39,7 @@ pub(super) async fn check(run: &mut Run<'_>) {
         },
     )
     .await;
+    run.about("/api/getNumNodes");
     run.check(
         "getNumNodes answers the size asked for",
         async |api: &Api| {
@@ -46,6 +48,7 @@ pub(super) async fn check(run: &mut Run<'_>) {
         },
     )
     .await;
+    run.about("/api/configure_cache");
     if let Some(before) = before {
         subsets(run, &before).await;
         nonsense(run).await;
@@ -197,6 +200,7 @@ pub(super) async fn restore(api: &Api, before: &Configuration) -> Outcome {
 }
 
 async fn rates(run: &mut Run<'_>) {
+    run.about("/api/getRate");
     for kind in ["miss", "hit"] {
         run.check(
             format!("getRate answers the {kind} rate"),

@@ -7,6 +7,7 @@ use super::run::Run;
 use super::samples::{self, GIF};
 
 pub(super) async fn check(run: &mut Run<'_>) {
+    run.about("/api/key/");
     for (number, (name, key)) in odd_keys().into_iter().enumerate() {
         let content = samples::bytes(number as u32, 64);
         run.check(format!("a key {name} works"), async move |api: &Api| {

@@ -7,6 +7,7 @@ use super::run::Run;
 use super::samples::{self, GIF, JPEG, PNG};
 
 pub(super) async fn check(run: &mut Run<'_>) {
+    run.about("/api/key/");
     run.check(
         "a key that was never uploaded is not found",
         async |api: &Api| {
@@ -16,8 +17,10 @@ pub(super) async fn check(run: &mut Run<'_>) {
         },
     )
     .await;
+    run.about("/api/list_keys");
     run.check("list_keys names each key once", lists_each_key_once)
         .await;
+    run.about("/api/key/");
     run.check("a replaced photo is never read again", replaced)
         .await;
     run.check(
@@ -25,6 +28,7 @@ pub(super) async fn check(run: &mut Run<'_>) {
         replaced_under_readers,
     )
     .await;
+    run.about("/api/delete_all");
     run.check(
         "after delete_all the list is empty and nothing is found",
         deleted,
@@ -44,6 +48,7 @@ pub(super) async fn check(run: &mut Run<'_>) {
         "/api/key/deleted",
         "/api/getRate",
     ] {
+        run.about(path);
         run.check(format!("{path}/ is {path}"), async move |api: &Api| {
             let query = if path.ends_with("getRate") {
                 "?rate=hit"
@@ -63,6 +68,7 @@ pub(super) async fn check(run: &mut Run<'_>) {
         })
         .await;
     }
+    run.about("/api/upload");
     run.check("/api/upload/ is /api/upload", async |api: &Api| {
         let form = super::form::Form::of("slashed", GIF);
         api.upload_to("/api/upload/", &form)

@@ -32,11 +32,13 @@ async fn other_methods(run: &mut Run<'_>) {
         "/api/getRate?rate=miss",
     ];
     for path in paths {
+        run.about(path);
         run.check(format!("GET {path} is refused"), async move |api: &Api| {
             refused(api, Method::GET, path, 405).await
         })
         .await;
     }
+    run.about("/api/key/");
     run.check("PUT, PATCH and DELETE are refused", async |api: &Api| {
         for method in [Method::PUT, Method::PATCH, Method::DELETE] {
             refused(api, method, "/api/key/first", 405).await?;
@@ -59,6 +61,7 @@ async fn unknown_paths(run: &mut Run<'_>) {
         "/api/uploads",
         "/api/list_keys/more",
     ] {
+        run.about("/api");
         run.check(format!("{path} is not found"), async move |api: &Api| {
             // `/api/key` is also a key left out.
             let statuses: &[u16] = if path == "/api/key" {
@@ -73,6 +76,7 @@ async fn unknown_paths(run: &mut Run<'_>) {
 }
 
 async fn url_parameters(run: &mut Run<'_>) {
+    run.about("/api/upload");
     run.check("upload refuses parameters in the URL", async |api: &Api| {
         let form = Form::of("parameter", GIF);
         api.upload_to("/api/upload?key=parameter", &form)
@@ -86,6 +90,7 @@ async fn url_parameters(run: &mut Run<'_>) {
         "/api/list_keys/?page=1",
         "/api/key/first?size=small",
     ] {
+        run.about(path);
         run.check(
             format!("{path} refuses its parameter"),
             async move |api: &Api| api.post(path).await?.is_failure(&[400]),
@@ -95,6 +100,7 @@ async fn url_parameters(run: &mut Run<'_>) {
 }
 
 async fn malformed_forms(run: &mut Run<'_>) {
+    run.about("/api/upload");
     let file = |form: Form| form.file(GIF, Some("a.gif"), None);
     let forms = [
         ("without a key", file(Form::default())),

@@ -21,8 +21,12 @@ pub struct Report {
 /// One check and its result.
 #[derive(Debug, Serialize)]
 pub struct Check {
+    /// The endpoint that is tried.
+    pub endpoint: &'static str,
     /// What must hold, as a sentence.
     pub name: String,
+    /// The statuses that came, in order; a row of the same ones is one.
+    pub answered: Vec<u16>,
     /// What differed; `None` if nothing did.
     pub mismatch: Option<Mismatch>,
     /// How long the check took.

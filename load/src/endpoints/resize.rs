@@ -16,6 +16,7 @@ use super::samples;
 const KEYS: u32 = 48;
 
 pub(super) async fn check(run: &mut Run<'_>) {
+    run.about("/api/configure_cache");
     let mut before = None;
     run.check("photos for the walk are uploaded", async |api: &Api| {
         before = Some(current(api).await?);
@@ -26,7 +27,7 @@ pub(super) async fn check(run: &mut Run<'_>) {
     })
     .await;
     let Some(before) = before else { return };
-    let reader = Reader::start(run.api.clone());
+    let reader = Reader::start(run.api.apart());
     for nodes in (1..=8).chain((1..8).rev()) {
         run.check(
             format!("the pool resizes to {nodes}"),

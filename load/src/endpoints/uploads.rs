@@ -6,8 +6,10 @@ use super::run::Run;
 use super::samples::{self, GIF, JPEG, PNG, SVG, TEXT};
 
 pub(super) async fn check(run: &mut Run<'_>) {
+    run.about("/api/delete_all");
     run.check("delete_all answers success and nothing else", delete_all)
         .await;
+    run.about("/api/upload");
     run.check(
         "an upload answers its key and nothing else",
         async |api: &Api| api.store("first", PNG).await,

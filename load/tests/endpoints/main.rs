@@ -15,6 +15,7 @@ fn options() -> Options {
         delete_photos: true,
         upload_limit: 300_000,
         patience: Duration::from_millis(100),
+        token: None,
     }
 }
 
@@ -27,6 +28,15 @@ async fn report(fault: Option<Fault>) -> Report {
 async fn a_right_server_passes_every_check() {
     let report = report(None).await;
     assert!(report.is_clean(), "{report}");
+    let tried: std::collections::BTreeSet<&str> =
+        report.checks.iter().map(|check| check.endpoint).collect();
+    assert_eq!(tried.len(), 8, "each endpoint, and what is none: {tried:?}");
+    // The readers of the walk have a connection of their own.
+    let silent = report
+        .checks
+        .iter()
+        .filter(|check| check.answered.is_empty());
+    assert_eq!(silent.count(), 1, "each other check tells what came");
     assert!(
         report.checks.len() > 100,
         "only {} checks",
@@ -99,6 +109,21 @@ async fn photos_are_not_deleted_unasked() {
     assert!(server.holds("holiday"));
     assert!(check(&server.base, go_ahead).await.unwrap().is_clean());
     assert!(!server.holds("holiday"));
+}
+
+#[tokio::test]
+async fn where_photos_cannot_be_counted_none_are_deleted_unasked() {
+    let server = Server::start(Some(Fault::NoListing)).await;
+    server.store("holiday", b"photo");
+    let ask_first = Options {
+        delete_photos: false,
+        ..options()
+    };
+    let refusal = check(&server.base, ask_first).await.unwrap_err();
+    assert!(matches!(refusal, Unusable::Uncounted { .. }), "{refusal}");
+    assert!(server.holds("holiday"));
+    let report = check(&server.base, options()).await.unwrap();
+    assert!(!report.is_clean(), "goes ahead when told to");
 }
 
 #[tokio::test]

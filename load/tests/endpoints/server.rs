@@ -55,6 +55,7 @@ faults! {
     NeedsKeyFirst,
     NewlineAtTheEnd,
     NoLimit,
+    NoListing,
     NumbersAsText,
     PartlyApplied,
     PlusAsSpace,

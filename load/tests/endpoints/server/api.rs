@@ -100,6 +100,9 @@ async fn route(
             let form = read_form(state, kind, body).await?;
             store(&mut state.lock().unwrap(), form)
         }
+        "/api/list_keys" if state.lock().unwrap().is(Fault::NoListing) => {
+            Err((404, "no such endpoint"))
+        }
         "/api/list_keys" => Ok(list(&state.lock().unwrap())),
         "/api/delete_all" => Ok(delete(&mut state.lock().unwrap())),
         "/api/configure_cache" => {
