@@ -19,7 +19,7 @@ struct Layer {
     tests_use: &'static [&'static str],
 }
 
-/// Arrows point one way: core <- aws <- teardown <- cli, kit <- each service. Deployer and services
+/// Arrows point one way: core <- aws <- session <- teardown <- cli, kit <- each service. Deployer and services
 /// know each other through blueprints, tags and settings, never through code; tests may run
 /// localcloud and the load programs against either.
 const LAYERS: &[Layer] = &[
@@ -34,13 +34,23 @@ const LAYERS: &[Layer] = &[
         tests_use: &["localcloud"],
     },
     Layer {
-        name: "teardown",
+        name: "deployer-session",
         depends_on: &["deployer-core", "deployer-aws"],
+        tests_use: &[],
+    },
+    Layer {
+        name: "teardown",
+        depends_on: &["deployer-core", "deployer-aws", "deployer-session"],
         tests_use: &["localcloud"],
     },
     Layer {
         name: "deploy",
-        depends_on: &["deployer-core", "deployer-aws", "teardown"],
+        depends_on: &[
+            "deployer-core",
+            "deployer-aws",
+            "deployer-session",
+            "teardown",
+        ],
         tests_use: &["localcloud", "load"],
     },
     Layer {
@@ -115,22 +125,22 @@ struct Naming {
 }
 
 /// The SDKs are large (EC2's takes minutes and gigabytes to compile); each is named by those who
-/// call the service. localcloud's tests call it with the real clients.
+/// call the service. The tests of localcloud and of teardown call it with the real clients.
 const NAMINGS: &[Naming] = &[
     Naming {
         outside: "aws-sdk-ec2",
         programs: &["deployer-aws", "manager"],
-        tests: &["localcloud"],
+        tests: &["localcloud", "teardown"],
     },
     Naming {
         outside: "aws-sdk-iam",
         programs: &["deployer-aws"],
-        tests: &["localcloud"],
+        tests: &["localcloud", "teardown"],
     },
     Naming {
         outside: "aws-sdk-rds",
         programs: &["deployer-aws"],
-        tests: &["localcloud"],
+        tests: &["localcloud", "teardown"],
     },
     Naming {
         outside: "aws-sdk-sts",
@@ -140,12 +150,12 @@ const NAMINGS: &[Naming] = &[
     Naming {
         outside: "aws-sdk-s3",
         programs: &["boot", "deployer-aws", "front-end", "manager"],
-        tests: &["localcloud"],
+        tests: &["localcloud", "teardown"],
     },
     Naming {
         outside: "aws-sdk-cloudwatch",
-        programs: &["cache-node", "manager", "scaler"],
-        tests: &["localcloud"],
+        programs: &["cache-node", "deployer-aws", "manager", "scaler"],
+        tests: &["localcloud", "teardown"],
     },
     Naming {
         outside: "s3s",

@@ -7,7 +7,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use deployer_core::blueprint::Blueprint;
 use deployer_core::inventory::Ground;
 use deployer_core::known::Known;
-use deployer_core::names::{Kind, ResourceId, Scope, TAG_DEPLOYMENT, TAG_RESOURCE};
+use deployer_core::names::{
+    Kind, ResourceId, Scope, TAG_DEPLOYMENT, TAG_EXPIRES_AT, TAG_HOME, TAG_OWNER, TAG_RESOURCE,
+    owner,
+};
 use deployer_core::plan::{Action, Programs};
 use deployer_core::settings::{NotYet, Sources, home_bucket};
 
@@ -103,20 +106,24 @@ impl Site {
         })
     }
 
-    /// The two tags that every resource of ours carries.
+    /// The tags that every resource of ours carries.
     fn tags(
         &self,
         kind: Kind,
         name: &deployer_core::names::ResourceName,
-    ) -> [(&'static str, String); 2] {
+    ) -> Vec<(&'static str, String)> {
         let resource = ResourceId {
             kind,
             name: name.clone(),
         };
-        [
+        let mut tags = vec![
             (TAG_DEPLOYMENT, self.scope.deployment.to_string()),
             (TAG_RESOURCE, resource.to_string()),
-        ]
+            (TAG_OWNER, owner(&self.account.caller).to_owned()),
+        ];
+        let end = self.lock().expires_at;
+        tags.extend(end.map(|end| (TAG_EXPIRES_AT, end.to_string())));
+        tags
     }
 
     /// Carries out one action, and answers with the id of what it made, where it made something.
@@ -134,7 +141,11 @@ impl Site {
                 name,
                 is_home,
             } => {
-                crate::stored::create(&self.account, &self.scope, resource, name, *is_home).await?;
+                let mut tags = self.tags(Kind::Bucket, resource);
+                if *is_home {
+                    tags.push((TAG_HOME, "yes".to_owned()));
+                }
+                crate::stored::create(&self.account, name, tags).await?;
                 self.learn(|k| drop(k.buckets.insert(resource.clone(), name.clone())));
                 Ok(Some(name.clone()))
             }
@@ -143,7 +154,7 @@ impl Site {
                 with_contents,
             } => {
                 let removed = if *with_contents {
-                    crate::stored::remove(&self.account, name).await
+                    crate::stored::remove(&self.account, name, progress).await
                 } else {
                     crate::stored::remove_empty(&self.account, name).await
                 };
@@ -171,9 +182,11 @@ impl Site {
                 .change_database(resource, id, progress)
                 .await
                 .map(|()| None),
-            Action::RemoveDatabase { id } => crate::remove::database(&self.account, id, progress)
-                .await
-                .map(|()| None),
+            Action::RemoveDatabase { id } => {
+                crate::remove::database(&self.account, id, None, progress)
+                    .await
+                    .map(|()| None)
+            }
             Action::ChangeGroup { resource, id } => {
                 self.change_group(resource, id).await.map(|()| None)
             }
@@ -191,7 +204,7 @@ impl Site {
                 add,
                 remove,
             } => self
-                .change_rules(resource, add, remove)
+                .change_rules(resource, add, remove, progress)
                 .await
                 .map(|()| None),
             Action::CompleteRole {
@@ -206,7 +219,7 @@ impl Site {
                 self.upload_program(name, sha256).await.map(|()| None)
             }
             Action::CreateDatabase { resource, id } => {
-                self.create_database(resource, id).await?;
+                self.create_database(resource, id, progress).await?;
                 self.await_database(resource, id, progress)
                     .await
                     .map(|()| Some(id.clone()))
@@ -225,6 +238,9 @@ impl Site {
                     .await
                     .map(|()| None)
             }
+            Action::RemoveSnapshot { id } => crate::remove::snapshot(&self.account, id)
+                .await
+                .map(|()| None),
             Action::LaunchInstance {
                 resource,
                 programs,
@@ -236,6 +252,11 @@ impl Site {
             Action::StartInstance { id } => self.start_instance(id, progress).await.map(|()| None),
             Action::TerminateInstance { id } => {
                 crate::remove::instances(&self.account, std::slice::from_ref(id), progress)
+                    .await
+                    .map(|()| None)
+            }
+            Action::MarkExpiry { things, expires_at } => {
+                crate::timers::mark(&self.account, things, *expires_at)
                     .await
                     .map(|()| None)
             }

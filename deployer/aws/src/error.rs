@@ -9,7 +9,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 #[derive(Debug, thiserror::Error)]
 pub enum AwsError {
     /// AWS answered with an error.
-    #[error("{operation}: {code}: {message}")]
+    #[error("{operation}: {code}: {}{}", shortened(message), request(request_id.as_deref()))]
     Answered {
         /// The call, for example `RunInstances`.
         operation: &'static str,
@@ -17,6 +17,15 @@ pub enum AwsError {
         code: String,
         /// AWS's text.
         message: String,
+        /// The id that AWS gave the request, for its support and logs.
+        request_id: Option<String>,
+    },
+    /// Nothing on this machine says who we are.
+    #[error("no AWS credentials were found")]
+    NoCredentials {
+        /// What went wrong where some are set up; nothing where none are.
+        #[source]
+        source: Option<Box<dyn Error + Send + Sync>>,
     },
     /// No answer came, or none that could be read.
     #[error("{operation}: no answer")]
@@ -67,14 +76,18 @@ pub enum Meaning {
     Exists,
     /// Something else still uses it.
     InUse,
-    /// The credentials are wrong, unknown or expired.
+    /// The credentials are wrong or unknown, or the clock is off.
     Credentials,
+    /// The session is over: the same call works with new credentials.
+    Expired,
     /// The credentials may not do this.
     NotAllowed,
-    /// A newly made instance profile is not known to EC2 yet.
-    ProfileNotYet,
-    /// The account has no more room: a quota, or AWS's own capacity.
+    /// This zone has no room for the machine, or no such machine: another zone may.
+    NotInZone,
+    /// The account has no more room, in any zone: a quota, or AWS still verifies it.
     NoRoom,
+    /// Too many calls were made on the account lately.
+    Throttled,
     /// Anything else.
     Other,
 }
@@ -87,6 +100,17 @@ impl AwsError {
             AwsError::Answered { code, .. } => Some(code),
             _ => None,
         }
+    }
+
+    /// Whether the cause may be that what a call names was made only seconds ago. EC2 says of a new
+    /// group that there is none; of a new profile, and RDS of its own role, that a parameter is
+    /// wrong: they have no code for it.
+    #[must_use]
+    pub fn may_be_too_early(&self) -> bool {
+        matches!(
+            self.code(),
+            Some("InvalidParameterValue" | "InvalidGroup.NotFound")
+        )
     }
 
     /// What the code means.
@@ -102,6 +126,17 @@ impl AwsError {
             | "NotFound"
             | "DBInstanceNotFound"
             | "DBInstanceNotFoundFault"
+            | "DBSnapshotNotFound"
+            | "DBSnapshotNotFoundFault"
+            | "DBInstanceAutomatedBackupNotFound"
+            | "DBInstanceAutomatedBackupNotFoundFault"
+            | "DBSubnetGroupNotFoundFault"
+            | "DBParameterGroupNotFound"
+            | "DBParameterGroupNotFoundFault"
+            | "InvalidLaunchTemplateId.NotFoundException"
+            | "ResourceNotFound"
+            | "ResourceNotFoundException"
+            | "DashboardNotFoundError"
             | "404"
             | "NoSuchTagSet" => Meaning::NotFound,
             code if code.ends_with(".NotFound") => Meaning::NotFound,
@@ -116,23 +151,46 @@ impl AwsError {
             | "InvalidDBInstanceState"
             | "InvalidDBInstanceStateFault"
             | "InvalidSnapshot.InUse"
+            | "InvalidDBSubnetGroupStateFault"
+            | "InvalidDBParameterGroupState"
+            | "InvalidIPAddress.InUse"
+            | "VolumeInUse"
+            | "InvalidNetworkInterface.InUse"
             | "OperationAborted" => Meaning::InUse,
             "AuthFailure"
             | "SignatureDoesNotMatch"
             | "InvalidAccessKeyId"
             | "InvalidClientTokenId"
             | "UnrecognizedClientException"
-            | "ExpiredToken"
-            | "ExpiredTokenException"
-            | "RequestExpired" => Meaning::Credentials,
-            "UnauthorizedOperation" | "AccessDenied" | "AccessDeniedException" => {
-                Meaning::NotAllowed
-            }
+            | "InvalidSignatureException"
+            | "IncompleteSignature"
+            | "MissingAuthenticationToken"
+            | "InvalidToken" => Meaning::Credentials,
+            "ExpiredToken" | "ExpiredTokenException" | "RequestExpired" => Meaning::Expired,
+            "UnauthorizedOperation"
+            | "AccessDenied"
+            | "AccessDeniedException"
+            | "AuthorizationError"
+            | "OptInRequired" => Meaning::NotAllowed,
+            "InsufficientInstanceCapacity"
+            | "InsufficientFreeAddressesInSubnet"
+            | "InsufficientDBInstanceCapacity"
+            | "Unsupported" => Meaning::NotInZone,
             "VcpuLimitExceeded"
             | "InstanceLimitExceeded"
-            | "InsufficientInstanceCapacity"
             | "InstanceQuotaExceeded"
+            | "StorageQuotaExceeded"
+            | "VolumeLimitExceeded"
+            | "SecurityGroupLimitExceeded"
+            | "LimitExceeded"
+            | "TooManyBuckets"
             | "PendingVerification" => Meaning::NoRoom,
+            "RequestLimitExceeded"
+            | "Throttling"
+            | "ThrottlingException"
+            | "RequestThrottled"
+            | "TooManyRequestsException"
+            | "SlowDown" => Meaning::Throttled,
             _ => Meaning::Other,
         }
     }
@@ -146,7 +204,7 @@ pub(crate) trait During<T> {
 impl<T, E, R> During<T> for Result<T, SdkError<E, R>>
 where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,
-    R: std::fmt::Debug + Send + Sync + 'static + StatusCode,
+    R: std::fmt::Debug + Send + Sync + 'static + Answer,
 {
     fn during(self, operation: &'static str) -> Result<T, AwsError> {
         self.map_err(|error| match error {
@@ -157,6 +215,7 @@ where
                     .code()
                     .map_or_else(|| answer.raw().status_code(), str::to_owned),
                 message: answer.err().message().unwrap_or("no message").to_owned(),
+                request_id: answer.raw().request_id(),
             },
             other => AwsError::Unanswered {
                 operation,
@@ -166,15 +225,42 @@ where
     }
 }
 
-/// The HTTP status of an answer: what a HEAD request has in place of a code.
-pub(crate) trait StatusCode {
+/// What an answer says of itself outside its body.
+pub(crate) trait Answer {
+    /// The HTTP status: what a HEAD request has in place of a code.
     fn status_code(&self) -> String;
+    /// The id of the request.
+    fn request_id(&self) -> Option<String>;
 }
 
-impl StatusCode for aws_smithy_runtime_api::client::orchestrator::HttpResponse {
+impl Answer for aws_smithy_runtime_api::client::orchestrator::HttpResponse {
     fn status_code(&self) -> String {
         self.status().as_u16().to_string()
     }
+
+    fn request_id(&self) -> Option<String> {
+        // S3 has a name of its own for it.
+        let headers = self.headers();
+        let id = headers
+            .get("x-amzn-requestid")
+            .or(headers.get("x-amz-request-id"));
+        id.map(str::to_owned)
+    }
+}
+
+/// EC2 adds an encoded text of a thousand characters to a refusal, for
+/// `aws sts decode-authorization-message`.
+fn shortened(message: &str) -> String {
+    const LONGEST: usize = 300;
+    if message.chars().count() <= LONGEST {
+        return message.to_owned();
+    }
+    let begin: String = message.chars().take(LONGEST).collect();
+    format!("{begin}…")
+}
+
+fn request(id: Option<&str>) -> String {
+    id.map_or_else(String::new, |id| format!(" (request {id})"))
 }
 
 /// Makes "there is no such thing" a success: whoever removes is content with it.
@@ -183,5 +269,40 @@ pub(crate) fn gone_is_fine<T>(result: Result<T, AwsError>) -> Result<(), AwsErro
         Ok(_) => Ok(()),
         Err(error) if error.meaning() == Meaning::NotFound => Ok(()),
         Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answered(code: &str, message: &str) -> AwsError {
+        AwsError::Answered {
+            operation: "RunInstances",
+            code: code.to_owned(),
+            message: message.to_owned(),
+            request_id: Some("7a62".to_owned()),
+        }
+    }
+
+    #[test]
+    fn an_error_names_call_code_and_request() {
+        assert_eq!(
+            answered("VcpuLimitExceeded", "Too many.").to_string(),
+            "RunInstances: VcpuLimitExceeded: Too many. (request 7a62)"
+        );
+        let long = answered("UnauthorizedOperation", &"x".repeat(2000)).to_string();
+        assert!(
+            long.ends_with("x… (request 7a62)") && long.len() < 400,
+            "{long}"
+        );
+    }
+
+    #[test]
+    fn a_session_that_is_over_is_not_a_wrong_key() {
+        for code in ["ExpiredToken", "ExpiredTokenException", "RequestExpired"] {
+            assert_eq!(answered(code, "").meaning(), Meaning::Expired);
+        }
+        assert_eq!(answered("AuthFailure", "").meaning(), Meaning::Credentials);
     }
 }

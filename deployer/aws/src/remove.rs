@@ -7,8 +7,16 @@ use aws_sdk_ec2::types::{InstanceStateName, IpPermission, Reservation};
 use crate::account::Account;
 use crate::error::{AwsError, During, Meaning, gone_is_fine};
 use crate::progress::Progress;
+use crate::stored;
 use crate::wait::{Look, until};
-use crate::{carry_out::POLICY_NAME, stored};
+
+mod blocked;
+mod roles;
+mod strays;
+
+pub use blocked::{Holder, holders};
+pub use roles::{profile, role};
+pub use strays::stray;
 
 const INSTANCE_DEADLINE: Duration = Duration::from_secs(10 * 60);
 const DATABASE_DEADLINE: Duration = Duration::from_secs(30 * 60);
@@ -35,7 +43,7 @@ pub async fn instances(
     let what = format!("instances {}", ids.join(", "));
     until(
         &what,
-        account.target.pace.poll,
+        account.target.pace,
         INSTANCE_DEADLINE,
         progress,
         async || {
@@ -131,39 +139,51 @@ pub async fn interface(account: &Account, id: &str) -> Result<(), AwsError> {
     gone_is_fine(request.send().await.during("DeleteNetworkInterface"))
 }
 
-/// Deletes a database with its backups, and waits until it is gone.
+/// Deletes a database with its backups, and waits until it is gone. `last` is the name of the
+/// snapshot that is made of it before, if one is.
 ///
 /// # Errors
 /// When RDS refuses, or it is not gone in time.
-pub async fn database(account: &Account, id: &str, progress: &Progress) -> Result<(), AwsError> {
+pub async fn database(
+    account: &Account,
+    id: &str,
+    last: Option<&str>,
+    progress: &Progress,
+) -> Result<(), AwsError> {
     let what = format!("database {id}");
     until(
         &what,
-        account.target.pace.poll,
+        account.target.pace,
         DATABASE_DEADLINE,
         progress,
         async || {
-            let answer = account
-                .rds
-                .delete_db_instance()
-                .db_instance_identifier(id)
-                .skip_final_snapshot(true)
-                .delete_automated_backups(true)
-                .send()
-                .await
-                .during("DeleteDBInstance");
-            match answer {
-                Err(error) if error.meaning() == Meaning::NotFound => Ok(Look::There(())),
-                // Being deleted, or in a state that does not allow it yet.
-                Err(error) if error.meaning() == Meaning::InUse => {
-                    database_state(account, id).await
+            // It is not told twice: a permission that is tied to its tags ends when it is gone.
+            let look = database_state(account, id).await?;
+            if !matches!(&look, Look::NotYet(state) if state != "deleting") {
+                return Ok(look);
+            }
+            match delete_database(account, id, last).await {
+                // Gone or going meanwhile, or in a state that does not allow it yet.
+                Err(error) if [Meaning::NotFound, Meaning::InUse].contains(&error.meaning()) => {
+                    Ok(look)
                 }
                 Err(error) => Err(error),
-                Ok(_) => Ok(Look::NotYet("deleting".to_owned())),
+                Ok(()) => Ok(Look::NotYet("deleting".to_owned())),
             }
         },
     )
     .await
+}
+
+async fn delete_database(account: &Account, id: &str, last: Option<&str>) -> Result<(), AwsError> {
+    let request = account
+        .rds
+        .delete_db_instance()
+        .db_instance_identifier(id)
+        .skip_final_snapshot(last.is_none())
+        .set_final_db_snapshot_identifier(last.map(str::to_owned))
+        .delete_automated_backups(true);
+    request.send().await.during("DeleteDBInstance").map(drop)
 }
 
 async fn database_state(account: &Account, id: &str) -> Result<Look<()>, AwsError> {
@@ -186,7 +206,8 @@ async fn database_state(account: &Account, id: &str) -> Result<Look<()>, AwsErro
     }
 }
 
-/// Takes away every ingress rule of a group: two groups that name each other could not go.
+/// Takes away the rules of a group that let anything in or name a group: two that name each other
+/// could not go.
 ///
 /// # Errors
 /// When EC2 refuses.
@@ -197,25 +218,43 @@ pub async fn rules(account: &Account, id: &str) -> Result<(), AwsError> {
         .group_ids(id)
         .send()
         .await;
-    let permissions: Vec<IpPermission> = match answer.during("DescribeSecurityGroups") {
+    let answer = match answer.during("DescribeSecurityGroups") {
         Err(error) if error.meaning() == Meaning::NotFound => return Ok(()),
-        answer => answer?
-            .security_groups()
-            .first()
-            .map(|g| g.ip_permissions().to_vec())
-            .unwrap_or_default(),
+        answer => answer?,
     };
-    if permissions.is_empty() {
+    let Some(group) = answer.security_groups().first() else {
         return Ok(());
+    };
+    let ingress = group.ip_permissions().to_vec();
+    if !ingress.is_empty() {
+        let request = account.ec2.revoke_security_group_ingress().group_id(id);
+        let request = request.set_ip_permissions(Some(ingress));
+        gone_is_fine(request.send().await.during("RevokeSecurityGroupIngress"))?;
     }
-    let request = account.ec2.revoke_security_group_ingress().group_id(id);
-    gone_is_fine(
-        request
-            .set_ip_permissions(Some(permissions))
-            .send()
-            .await
-            .during("RevokeSecurityGroupIngress"),
-    )
+    let egress: Vec<IpPermission> = group
+        .ip_permissions_egress()
+        .iter()
+        .filter_map(to_groups)
+        .collect();
+    if !egress.is_empty() {
+        let request = account.ec2.revoke_security_group_egress().group_id(id);
+        let request = request.set_ip_permissions(Some(egress));
+        gone_is_fine(request.send().await.during("RevokeSecurityGroupEgress"))?;
+    }
+    Ok(())
+}
+
+/// What of a permission names groups.
+fn to_groups(permission: &IpPermission) -> Option<IpPermission> {
+    let groups = permission.user_id_group_pairs();
+    (!groups.is_empty()).then(|| {
+        IpPermission::builder()
+            .set_ip_protocol(permission.ip_protocol().map(str::to_owned))
+            .set_from_port(permission.from_port())
+            .set_to_port(permission.to_port())
+            .set_user_id_group_pairs(Some(groups.to_vec()))
+            .build()
+    })
 }
 
 /// Deletes a group, and waits for whatever still holds it.
@@ -229,73 +268,29 @@ pub async fn security_group(
     progress: &Progress,
 ) -> Result<(), AwsError> {
     let what = format!("security group {id}");
-    until(
-        &what,
-        account.target.pace.poll,
-        deadline,
-        progress,
-        async || {
-            let answer = account
-                .ec2
-                .delete_security_group()
-                .group_id(id)
-                .send()
-                .await;
-            match answer.during("DeleteSecurityGroup") {
-                Err(error) if error.meaning() == Meaning::NotFound => Ok(Look::There(())),
-                Err(error) if error.meaning() == Meaning::InUse => {
-                    Ok(Look::NotYet("still in use".to_owned()))
-                }
-                Err(error) => Err(error),
-                Ok(_) => Ok(Look::There(())),
+    until(&what, account.target.pace, deadline, progress, async || {
+        let answer = account
+            .ec2
+            .delete_security_group()
+            .group_id(id)
+            .send()
+            .await;
+        match answer.during("DeleteSecurityGroup") {
+            Err(error) if error.meaning() == Meaning::NotFound => Ok(Look::There(())),
+            Err(error) if error.meaning() == Meaning::InUse => {
+                Ok(Look::NotYet("still in use".to_owned()))
             }
-        },
-    )
+            Err(error) => Err(error),
+            Ok(_) => Ok(Look::There(())),
+        }
+    })
     .await
 }
 
 /// Empties and deletes a bucket.
 ///
 /// # Errors
-/// When S3 refuses.
-pub async fn bucket(account: &Account, name: &str) -> Result<(), AwsError> {
-    stored::remove(account, name).await
-}
-
-/// Deletes an instance profile that holds no role any more.
-///
-/// # Errors
-/// When IAM refuses.
-pub async fn profile(account: &Account, name: &str) -> Result<(), AwsError> {
-    let request = account
-        .iam
-        .delete_instance_profile()
-        .instance_profile_name(name);
-    gone_is_fine(request.send().await.during("DeleteInstanceProfile"))
-}
-
-/// Deletes a role with its profile and policy, in the one order that IAM allows.
-///
-/// # Errors
-/// When IAM refuses.
-pub async fn role(account: &Account, name: &str) -> Result<(), AwsError> {
-    let iam = &account.iam;
-    let out = iam
-        .remove_role_from_instance_profile()
-        .instance_profile_name(name)
-        .role_name(name);
-    gone_is_fine(out.send().await.during("RemoveRoleFromInstanceProfile"))?;
-    profile(account, name).await?;
-    let policy = iam
-        .delete_role_policy()
-        .role_name(name)
-        .policy_name(POLICY_NAME);
-    gone_is_fine(policy.send().await.during("DeleteRolePolicy"))?;
-    gone_is_fine(
-        iam.delete_role()
-            .role_name(name)
-            .send()
-            .await
-            .during("DeleteRole"),
-    )
+/// When S3 refuses, or somebody goes on writing to it.
+pub async fn bucket(account: &Account, name: &str, progress: &Progress) -> Result<(), AwsError> {
+    stored::remove(account, name, progress).await
 }

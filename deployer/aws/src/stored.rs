@@ -1,21 +1,21 @@
 //! Buckets and what is in them.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use aws_sdk_s3::presigning::PresigningConfig;
 use aws_sdk_s3::primitives::ByteStream;
-use aws_sdk_s3::types::{
-    BucketLocationConstraint, CreateBucketConfiguration, Delete, EncodingType, ObjectIdentifier,
-    Tag,
-};
-use deployer_core::inventory::FoundBucket;
-use deployer_core::names::{
-    Kind, ResourceId, ResourceName, Scope, TAG_DEPLOYMENT, TAG_HOME, TAG_RESOURCE,
-};
-use percent_encoding::percent_decode_str;
+use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration, Tag, Tagging};
+use deployer_core::inventory::{FoundBucket, StrayKind};
+use deployer_core::names::{ResourceName, Scope, TAG_HOME};
 
-use crate::account::Account;
+use crate::account::{Account, timeouts};
 use crate::error::{AwsError, During, Meaning, gone_is_fine};
+use crate::read::Part;
+
+mod emptying;
+
+pub(crate) use emptying::remove;
 
 /// What a folder of a bucket comes to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,48 +27,55 @@ pub struct Tally {
 }
 
 /// The buckets that are ours, by their hashed names.
-pub(crate) async fn buckets(
-    account: &Account,
-    scope: &Scope,
-) -> Result<Vec<FoundBucket>, AwsError> {
+pub(crate) async fn buckets(account: &Account, scope: &Scope) -> Result<Part, AwsError> {
     let prefix = format!("{}-", scope.prefix());
-    let mut pages = account
+    let pages = account
         .s3
         .list_buckets()
         .prefix(&prefix)
+        .set_max_buckets(account.page_size)
         .into_paginator()
-        .items()
         .send();
-    let mut found = Vec::new();
-    while let Some(bucket) = pages.next().await {
-        let bucket = bucket.during("ListBuckets")?;
-        let Some(name) = bucket.name() else { continue };
-        let resource = name
-            .strip_prefix(&prefix)
-            .and_then(|rest| rest.rsplit_once('-'));
-        if let Some(Ok(resource)) = resource.map(|(r, _)| r.parse::<ResourceName>()) {
-            found.push(FoundBucket {
-                name: name.to_owned(),
-                resource,
-                is_home: false,
-            });
+    let mut part = Part::default();
+    part.read_pages("ListBuckets", pages, |part, page| {
+        for name in page.buckets().iter().filter_map(|b| b.name()) {
+            note_bucket(part, &prefix, name);
         }
-    }
+        page.buckets().len()
+    })
+    .await?;
+    let found = &mut part.inventory.buckets;
     // One alone is the home, whatever it says.
     if found.len() > 1 {
-        for bucket in &mut found {
+        for bucket in found {
             bucket.is_home = is_home(account, &bucket.name).await?;
         }
     }
-    Ok(found)
+    Ok(part)
+}
+
+fn note_bucket(part: &mut Part, prefix: &str, name: &str) {
+    let Some(rest) = name.strip_prefix(prefix) else {
+        return;
+    };
+    match rest
+        .rsplit_once('-')
+        .map(|(r, _)| r.parse::<ResourceName>())
+    {
+        Some(Ok(resource)) => part.inventory.buckets.push(FoundBucket {
+            name: name.to_owned(),
+            resource,
+            is_home: false,
+        }),
+        _ => {
+            part.stray(StrayKind::Bucket, name);
+        }
+    }
 }
 
 async fn is_home(account: &Account, bucket: &str) -> Result<bool, AwsError> {
-    let answer = account.s3.get_bucket_tagging().bucket(bucket).send().await;
-    match answer.during("GetBucketTagging") {
-        Err(error) if error.meaning() == Meaning::NotFound => Ok(false),
-        answer => Ok(answer?.tag_set().iter().any(|t| t.key() == TAG_HOME)),
-    }
+    let tags = tags(account, bucket).await?;
+    Ok(tags.is_some_and(|tags| tags.contains_key(TAG_HOME)))
 }
 
 /// Whether a bucket holds nothing, old versions included. One that is gone holds nothing.
@@ -100,25 +107,12 @@ pub(crate) async fn remove_empty(account: &Account, bucket: &str) -> Result<(), 
 
 pub(crate) async fn create(
     account: &Account,
-    scope: &Scope,
-    resource: &ResourceName,
     name: &str,
-    is_home: bool,
+    tags: Vec<(&'static str, String)>,
 ) -> Result<(), AwsError> {
-    let tag = |key: &str, value: String| Tag::builder().key(key).value(value).build();
-    let resource = ResourceId {
-        kind: Kind::Bucket,
-        name: resource.clone(),
-    };
-    let missing = |_| AwsError::Incomplete {
-        operation: "CreateBucket",
-        what: "tag",
-    };
-    let mut configuration = CreateBucketConfiguration::builder()
-        .tags(tag(TAG_DEPLOYMENT, scope.deployment.to_string()).map_err(missing)?)
-        .tags(tag(TAG_RESOURCE, resource.to_string()).map_err(missing)?);
-    if is_home {
-        configuration = configuration.tags(tag(TAG_HOME, "yes".to_owned()).map_err(missing)?);
+    let mut configuration = CreateBucketConfiguration::builder();
+    for (key, value) in tags {
+        configuration = configuration.tags(bucket_tag("CreateBucket", key, &value)?);
     }
     // us-east-1 is the one region that must not be named.
     if account.region != "us-east-1" {
@@ -137,6 +131,59 @@ pub(crate) async fn create(
         Err(error) if error.meaning() != Meaning::Exists => Err(error),
         _ => Ok(()),
     }
+}
+
+fn bucket_tag(operation: &'static str, key: &str, value: &str) -> Result<Tag, AwsError> {
+    let missing = |_| AwsError::Incomplete {
+        operation,
+        what: "tag",
+    };
+    Tag::builder()
+        .key(key)
+        .value(value)
+        .build()
+        .map_err(missing)
+}
+
+/// The tags of a bucket by their keys; `None` when there is no such bucket any more.
+pub(crate) async fn tags(
+    account: &Account,
+    bucket: &str,
+) -> Result<Option<BTreeMap<String, String>>, AwsError> {
+    let answer = account.s3.get_bucket_tagging().bucket(bucket).send().await;
+    match answer.during("GetBucketTagging") {
+        Err(error) if error.code() == Some("NoSuchTagSet") => Ok(Some(BTreeMap::new())),
+        Err(error) if error.meaning() == Meaning::NotFound => Ok(None),
+        answer => {
+            let tags = answer?.tag_set;
+            Ok(Some(tags.into_iter().map(|t| (t.key, t.value)).collect()))
+        }
+    }
+}
+
+/// Sets one tag of a bucket. S3 takes all of them at once only.
+pub(crate) async fn set_tag(
+    account: &Account,
+    bucket: &str,
+    key: &str,
+    value: &str,
+) -> Result<(), AwsError> {
+    let Some(mut tags) = tags(account, bucket).await? else {
+        return Ok(());
+    };
+    tags.insert(key.to_owned(), value.to_owned());
+    let operation = "PutBucketTagging";
+    let mut all = Tagging::builder();
+    for (key, value) in &tags {
+        all = all.tag_set(bucket_tag(operation, key, value)?);
+    }
+    let missing = |_| AwsError::Incomplete {
+        operation,
+        what: "tags",
+    };
+    let all = all.build().map_err(missing)?;
+    let request = account.s3.put_bucket_tagging().bucket(bucket).tagging(all);
+    gone_is_fine(request.send().await.during(operation))
 }
 
 /// The keys below a prefix.
@@ -229,13 +276,17 @@ pub async fn put(
     body: ByteStream,
     content_type: &str,
 ) -> Result<(), AwsError> {
+    let call = &account.target.pace.call;
+    let patient = aws_sdk_s3::config::Builder::new().timeout_config(timeouts(call, call.upload));
     let request = account
         .s3
         .put_object()
         .bucket(bucket)
         .key(key)
         .content_type(content_type)
-        .body(body);
+        .body(body)
+        .customize()
+        .config_override(patient);
     request.send().await.during("PutObject").map(drop)
 }
 
@@ -257,11 +308,11 @@ pub(crate) async fn presigned_get(
     Ok(request.during("GetObject (presigned)")?.uri().to_owned())
 }
 
-pub(crate) async fn presigned_put(
-    account: &Account,
-    bucket: &str,
-    key: &str,
-) -> Result<String, AwsError> {
+/// A URL with which whoever has it can write one object, for an hour.
+///
+/// # Errors
+/// When it cannot be signed.
+pub async fn presigned_put(account: &Account, bucket: &str, key: &str) -> Result<String, AwsError> {
     let request = account
         .s3
         .put_object()
@@ -278,114 +329,4 @@ fn presigning() -> Result<PresigningConfig, AwsError> {
         what,
         source: Box::new(e),
     })
-}
-
-/// Empties a bucket, old versions and unfinished uploads too, and deletes it.
-pub(crate) async fn remove(account: &Account, bucket: &str) -> Result<(), AwsError> {
-    gone_is_fine(abort_uploads(account, bucket).await)?;
-    gone_is_fine(delete_versions(account, bucket).await)?;
-    remove_empty(account, bucket).await
-}
-
-async fn abort_uploads(account: &Account, bucket: &str) -> Result<(), AwsError> {
-    loop {
-        let page = account
-            .s3
-            .list_multipart_uploads()
-            .bucket(bucket)
-            .encoding_type(EncodingType::Url)
-            .send()
-            .await;
-        let page = page.during("ListMultipartUploads")?;
-        for upload in page.uploads() {
-            if let (Some(key), Some(id)) = (upload.key(), upload.upload_id()) {
-                let abort = account
-                    .s3
-                    .abort_multipart_upload()
-                    .bucket(bucket)
-                    .key(listed(key))
-                    .upload_id(id);
-                gone_is_fine(abort.send().await.during("AbortMultipartUpload"))?;
-            }
-        }
-        if page.is_truncated() != Some(true) {
-            return Ok(());
-        }
-    }
-}
-
-/// Lists from the start each time, since each page is deleted before the next is asked for.
-async fn delete_versions(account: &Account, bucket: &str) -> Result<(), AwsError> {
-    loop {
-        let page = account
-            .s3
-            .list_object_versions()
-            .bucket(bucket)
-            .encoding_type(EncodingType::Url)
-            .send()
-            .await;
-        let page = page.during("ListObjectVersions")?;
-        let versions = page.versions().iter().map(|v| (v.key(), v.version_id()));
-        let markers = page
-            .delete_markers()
-            .iter()
-            .map(|m| (m.key(), m.version_id()));
-        let objects: Vec<ObjectIdentifier> = versions
-            .chain(markers)
-            .filter_map(|(key, version)| {
-                ObjectIdentifier::builder()
-                    .key(listed(key?))
-                    .set_version_id(version.map(str::to_owned))
-                    .build()
-                    .ok()
-            })
-            .collect();
-        if objects.is_empty() {
-            return Ok(());
-        }
-        delete_batch(account, bucket, objects).await?;
-    }
-}
-
-/// A key out of a listing in the encoding `url`: XML cannot carry every character that a key may have,
-/// and what it changes on the way would never be found again.
-fn listed(key: &str) -> String {
-    let spaced = key.replace('+', " ");
-    percent_decode_str(&spaced).decode_utf8_lossy().into_owned()
-}
-
-async fn delete_batch(
-    account: &Account,
-    bucket: &str,
-    objects: Vec<ObjectIdentifier>,
-) -> Result<(), AwsError> {
-    let missing = |_| AwsError::Incomplete {
-        operation: "DeleteObjects",
-        what: "key",
-    };
-    let batch = Delete::builder()
-        .set_objects(Some(objects))
-        .quiet(true)
-        .build()
-        .map_err(missing)?;
-    let answer = account
-        .s3
-        .delete_objects()
-        .bucket(bucket)
-        .delete(batch)
-        .send()
-        .await;
-    let answer = answer.during("DeleteObjects")?;
-    match answer.errors().first() {
-        None => Ok(()),
-        Some(error) => Err(AwsError::Answered {
-            operation: "DeleteObjects",
-            code: error.code().unwrap_or("Unknown").to_owned(),
-            message: format!(
-                "{}: {}",
-                error.key().unwrap_or("?"),
-                error.message().unwrap_or("no message")
-            ),
-        }),
-    }
 }

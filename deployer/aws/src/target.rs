@@ -43,6 +43,22 @@ pub struct Target {
     pub pace: Pace,
 }
 
+impl Target {
+    /// As seen from an instance: the SDK finds the endpoint and the keys of the instance's role by
+    /// itself. Nothing is made from there, so what only making needs is left empty.
+    #[must_use]
+    pub fn of_an_instance() -> Target {
+        Target {
+            kind: TargetKind::Aws,
+            endpoint: None,
+            credentials: None,
+            database_ca: String::new(),
+            address_lookup: String::new(),
+            pace: Pace::ACCOUNT,
+        }
+    }
+}
+
 /// How long to wait between two looks, and before a result counts as proven.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
@@ -55,6 +71,43 @@ pub struct Pace {
     pub between_scans: Duration,
     /// Between two reads of a console that is followed.
     pub follow: Duration,
+    /// For one call.
+    pub call: CallPace,
+    /// How many seconds of AWS pass in one second here: 1, but in a rehearsal, where every wait and
+    /// every deadline is so much shorter.
+    pub speed: f64,
+}
+
+/// How patiently one call is made. What AWS is asked for may be asked for again: it is named by us
+/// or carries a token.
+#[derive(Clone, Copy, Debug)]
+pub struct CallPace {
+    /// How often it is tried, when no answer comes or AWS says that it failed or is asked too much.
+    pub attempts: u32,
+    /// The longest wait before the second attempt; it doubles with each.
+    pub first_wait: Duration,
+    /// It does not grow beyond this.
+    pub longest_wait: Duration,
+    /// For a connection.
+    pub connect: Duration,
+    /// For one attempt.
+    pub attempt: Duration,
+    /// For one attempt at a call that carries a file: a program of 20 MB takes three minutes on a
+    /// line of 1 Mbit/s.
+    pub upload: Duration,
+}
+
+impl CallPace {
+    /// As the SDK does it by itself, with limits, but more often: what throttles is shared with the
+    /// console and with everybody else in the account.
+    const USUAL: CallPace = CallPace {
+        attempts: 8,
+        first_wait: Duration::from_secs(1),
+        longest_wait: Duration::from_secs(20),
+        connect: Duration::from_secs(5),
+        attempt: Duration::from_secs(60),
+        upload: Duration::from_secs(15 * 60),
+    };
 }
 
 impl Pace {
@@ -64,6 +117,8 @@ impl Pace {
         quiet: Duration::from_secs(120),
         between_scans: Duration::from_secs(30),
         follow: Duration::from_secs(5),
+        call: CallPace::USUAL,
+        speed: 1.0,
     };
     /// For localcloud, whose listings are never behind.
     pub const LAPTOP: Pace = Pace {
@@ -71,5 +126,36 @@ impl Pace {
         quiet: Duration::ZERO,
         between_scans: Duration::from_millis(50),
         follow: Duration::from_millis(300),
+        call: CallPace::USUAL,
+        speed: 1.0,
     };
+
+    /// The same on a faster clock.
+    #[must_use]
+    pub fn at_speed(self, speed: f64) -> Pace {
+        Pace {
+            poll: self.poll.div_f64(speed),
+            quiet: self.quiet.div_f64(speed),
+            between_scans: self.between_scans.div_f64(speed),
+            follow: self.follow.div_f64(speed),
+            speed: self.speed * speed,
+            call: CallPace {
+                first_wait: self.call.first_wait.div_f64(speed),
+                longest_wait: self.call.longest_wait.div_f64(speed),
+                ..self.call
+            },
+        }
+    }
+
+    /// How long something that takes so long on AWS takes here.
+    #[must_use]
+    pub fn here(&self, on_aws: Duration) -> Duration {
+        on_aws.div_f64(self.speed)
+    }
+
+    /// How long something that took so long here takes on AWS.
+    #[must_use]
+    pub fn on_aws(&self, here: Duration) -> Duration {
+        here.mul_f64(self.speed)
+    }
 }

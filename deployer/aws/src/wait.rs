@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::error::AwsError;
 use crate::progress::Progress;
+use crate::target::Pace;
 
 /// What a look at a resource found.
 pub(crate) enum Look<T> {
@@ -15,10 +16,14 @@ pub(crate) enum Look<T> {
     Never(String),
 }
 
-/// Looks again and again until the resource is there.
+/// A wait that goes on is told of again after so long.
+const SAY_AGAIN: Duration = Duration::from_secs(30);
+
+/// Looks again and again until the resource is there, at the account's pace. The deadline is one of
+/// AWS's clock.
 pub(crate) async fn until<T, F>(
     what: &str,
-    poll: Duration,
+    pace: Pace,
     deadline: Duration,
     progress: &Progress,
     mut look: F,
@@ -28,6 +33,7 @@ where
 {
     let begun = Instant::now();
     let mut said = String::new();
+    let mut spoke = Duration::ZERO;
     loop {
         let why = match look().await? {
             Look::There(found) => return Ok(found),
@@ -39,17 +45,22 @@ where
             }
             Look::NotYet(why) => why,
         };
-        if begun.elapsed() > deadline {
-            let why = format!("{why} after {} s", begun.elapsed().as_secs());
+        let waited = pace.on_aws(begun.elapsed());
+        if waited > deadline {
+            let why = format!("{why} after {} s", waited.as_secs());
             return Err(AwsError::NotReached {
                 what: what.to_owned(),
                 why,
             });
         }
-        if why != said {
-            progress.say(why.clone());
+        if why != said || waited > spoke + SAY_AGAIN {
+            progress.say(match waited.as_secs() {
+                0 => why.clone(),
+                seconds => format!("{why}, {seconds} s (at most {} s)", deadline.as_secs()),
+            });
             said = why;
+            spoke = waited;
         }
-        tokio::time::sleep(poll).await;
+        tokio::time::sleep(pace.poll).await;
     }
 }

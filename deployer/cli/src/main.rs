@@ -1,22 +1,19 @@
 //! The program `deploy`: makes a deployment from a blueprint, shows it, and takes it away.
 
 mod arguments;
+mod bill;
+mod built_in;
 mod commands;
-mod confirm;
-mod failure;
-mod home;
-mod interrupt;
-mod invocation;
-mod journal;
-mod local;
-mod lock;
 mod outputs;
 mod programs;
-mod report;
-mod session;
+mod renewal;
 
 use std::process::ExitCode;
 
+use deployer_session::{
+    binding, confirm, failure, home, interrupt, invocation, journal, local, lock, prices, replaced,
+    report, session, whereabouts,
+};
 use failure::Exit;
 
 fn main() -> ExitCode {

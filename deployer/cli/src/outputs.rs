@@ -12,8 +12,12 @@ use serde_json::Value;
 pub(crate) struct Door {
     /// The service, for example `front-end`.
     pub(crate) service: String,
-    /// Its address, for example `http://127.77.0.16:5000`.
+    /// Its address, for example `http://127.78.0.16:5000`.
     pub(crate) url: String,
+    /// The instance that it runs on.
+    pub(crate) instance: String,
+    /// The port of the address.
+    pub(crate) port: u16,
 }
 
 /// A running single instance, with the bucket that holds its settings.
@@ -27,7 +31,8 @@ pub(crate) fn running(inventory: &Inventory) -> Vec<Running<'_>> {
     let Some(bucket) = inventory.home().map(|b| b.name.as_str()) else {
         return Vec::new();
     };
-    let single = |i: &&FoundInstance| i.resource.kind == Kind::Instance && i.address().is_some();
+    let single =
+        |i: &&FoundInstance| i.resource.kind == Kind::Instance && i.private_address.is_some();
     inventory
         .instances
         .iter()
@@ -36,7 +41,12 @@ pub(crate) fn running(inventory: &Inventory) -> Vec<Running<'_>> {
         .collect()
 }
 
-/// The services of a deployment with their addresses. A deployment that is not finished has none.
+fn port_of(service: &Value) -> Option<u16> {
+    service["port"].as_u64()?.try_into().ok()
+}
+
+/// The services of a deployment with their public addresses. A deployment that is not finished has
+/// none.
 pub(crate) async fn doors(account: &Account, inventory: &Inventory) -> Result<Vec<Door>, AwsError> {
     let mut doors = Vec::new();
     for Running { instance, bucket } in running(inventory) {
@@ -46,12 +56,13 @@ pub(crate) async fn doors(account: &Account, inventory: &Inventory) -> Result<Ve
         let services = settings["services"].as_array().cloned().unwrap_or_default();
         for service in services.iter().filter_map(Value::as_str) {
             if let (Some(port), Some(address)) =
-                (settings[service]["port"].as_u64(), instance.address())
+                (port_of(&settings[service]), &instance.public_address)
             {
-                let url = format!("http://{address}:{port}");
                 doors.push(Door {
                     service: service.to_owned(),
-                    url,
+                    url: format!("http://{address}:{port}"),
+                    instance: instance.id.clone(),
+                    port,
                 });
             }
         }

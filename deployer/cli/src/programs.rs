@@ -1,63 +1,151 @@
 //! The programs that are deployed: built by cargo from the source tree that we were started from,
 //! or found beside `deploy`.
 
-use std::collections::BTreeMap;
+mod cargo;
+mod static_build;
+
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 
 use deployer_aws::TargetKind;
 use deployer_core::binary;
+use deployer_core::blueprint::Blueprint;
 use deployer_core::plan::{Program, Programs};
 use sha2::{Digest, Sha256};
-use tokio::io::AsyncReadExt;
-use tokio::process::Command;
 
 use crate::failure::Failure;
-use crate::invocation::run_by_cargo;
+use crate::invocation::{folder, run_by_cargo};
 use crate::report::{Event, Report};
+pub(crate) use static_build::StaticBuild;
 
-/// The programs that are deployed, and what they are deployed to on a laptop.
-const NAMES: [&str; 6] = [
+/// The programs that are deployed.
+const DEPLOYED: [&str; 6] = [
     "boot",
     "cache-node",
     "front-end",
-    "localcloud",
     "manager",
     "scaler",
+    "teardown",
 ];
 
-/// The load generator.
-const LOAD: &str = "load";
+/// What they are deployed to on a laptop.
+const LOCALCLOUD: &str = "localcloud";
 
-/// The folder that holds the programs: that of `deploy` itself.
-pub(crate) fn folder() -> Result<PathBuf, Failure> {
-    let own = std::env::current_exe().map_err(Failure::here("finding this program"))?;
-    Ok(own.parent().map(Path::to_owned).unwrap_or_default())
+/// Where the programs for a blueprint are.
+pub(crate) struct Source {
+    /// Their folder.
+    pub(crate) folder: PathBuf,
+    /// How they are built where what is built for this machine does not run on the instances.
+    pub(crate) static_build: Option<StaticBuild>,
+    kind: TargetKind,
 }
 
-/// Builds the programs when cargo has started us, so that what is deployed is what the source says.
-pub(crate) async fn build(report: &dyn Report) -> Result<PathBuf, Failure> {
-    let folder = folder()?;
-    if run_by_cargo() {
-        cargo_build(&folder, report).await?;
+impl Source {
+    /// The programs for this machine.
+    pub(crate) fn here() -> Result<Self, Failure> {
+        Ok(Self {
+            folder: folder()?,
+            static_build: None,
+            kind: TargetKind::Local,
+        })
     }
-    let missing: Vec<&str> = NAMES
-        .into_iter()
-        .filter(|name| !folder.join(name).is_file())
-        .collect();
-    if missing.is_empty() {
-        return Ok(folder);
+
+    /// Those for a blueprint's instances. Where there is no cargo to build others, they are as they
+    /// are, and the plan says what does not fit.
+    pub(crate) fn of(kind: TargetKind, blueprint: &Blueprint) -> Result<Self, Failure> {
+        let here = Self {
+            kind,
+            ..Self::here()?
+        };
+        if kind == TargetKind::Local || !run_by_cargo() {
+            return Ok(here);
+        }
+        Ok(match StaticBuild::needed(blueprint)? {
+            None => here,
+            Some(needed) => Self {
+                folder: needed.folder(&here.folder),
+                static_build: Some(needed),
+                kind,
+            },
+        })
     }
-    Err(Failure::Refused {
-        what: format!("{} is not in {}", missing.join(", "), folder.display()),
-        hint: "start this from the source tree: cargo run --release -- up blueprints/elastic-cache.yaml"
-            .to_owned(),
+
+    /// The programs that are not there.
+    pub(crate) fn missing(&self) -> Vec<&'static str> {
+        let local = (self.kind == TargetKind::Local).then_some(LOCALCLOUD);
+        DEPLOYED
+            .into_iter()
+            .chain(local)
+            .filter(|name| !self.folder.join(name).is_file())
+            .collect()
+    }
+
+    /// Builds the programs when cargo has started us, so that what is deployed is what the source
+    /// says.
+    pub(crate) async fn build(&self, report: &dyn Report) -> Result<(), Failure> {
+        if let Some(wanted) = &self.static_build {
+            wanted.refuse_without_tools().await?;
+            report.event(&Event::Note {
+                text: &wanted.to_string(),
+            });
+        }
+        if run_by_cargo() {
+            cargo::build(&folder()?, self.static_build.as_ref(), report).await?;
+        }
+        let missing = self.missing();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        Err(Failure::Refused {
+            what: format!(
+                "programs are missing in {}: {}",
+                self.folder.display(),
+                missing.join(", ")
+            ),
+            hint: "start this from the source tree: cargo run --release -- up blueprints/elastic-cache.yaml"
+                .to_owned(),
+        })
+    }
+
+    /// Reads what a plan has to know of the programs. Only where they run on other machines than
+    /// this one does it matter what they need of them.
+    pub(crate) async fn inspect(&self) -> Result<Programs, Failure> {
+        let (folder, kind) = (self.folder.clone(), self.kind);
+        tokio::task::spawn_blocking(move || DEPLOYED.map(|name| read(&folder, name, kind)))
+            .await
+            .map_err(Failure::here("reading the programs"))?
+            .into_iter()
+            .collect()
+    }
+}
+
+fn read(folder: &Path, name: &str, kind: TargetKind) -> Result<(String, Program), Failure> {
+    let path = folder.join(name);
+    let reading = format!("reading {}", path.display());
+    let bytes = std::fs::read(&path).map_err(Failure::here(&reading))?;
+    let needs = match kind {
+        TargetKind::Local => None,
+        TargetKind::Aws => Some(binary::inspect(&bytes).map_err(Failure::here(reading))?),
+    };
+    let program = Program {
+        sha256: hex::encode(Sha256::digest(&bytes)),
+        size: bytes.len() as u64,
+        needs,
+    };
+    Ok((name.to_owned(), program))
+}
+
+/// Whether a program is found by its name.
+pub(crate) fn is_on_path(program: &str) -> bool {
+    std::env::var_os("PATH").is_some_and(|path| {
+        std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
     })
 }
 
-/// Builds likewise, and finds the program that puts load on a deployment. It stays on this machine.
-pub(crate) async fn load(report: &dyn Report) -> Result<PathBuf, Failure> {
-    let program = build(report).await?.join(LOAD);
+/// Builds likewise, and finds a program that tries a deployment from outside. It stays on this machine.
+pub(crate) async fn outside(name: &str, report: &dyn Report) -> Result<PathBuf, Failure> {
+    let source = Source::here()?;
+    source.build(report).await?;
+    let program = source.folder.join(name);
     if program.is_file() {
         return Ok(program);
     }
@@ -65,154 +153,4 @@ pub(crate) async fn load(report: &dyn Report) -> Result<PathBuf, Failure> {
         what: format!("there is no {}", program.display()),
         hint: "put it beside deploy, or start this from the source tree".to_owned(),
     })
-}
-
-/// The same packages as `cargo run` selects, so that nothing is compiled a second time.
-async fn cargo_build(folder: &Path, report: &dyn Report) -> Result<(), Failure> {
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(cargo);
-    command.args(["build", "--bins"]);
-    if folder.file_name().is_some_and(|name| name == "release") {
-        command.arg("--release");
-    }
-    if let Some(source) = std::env::var_os("CARGO_MANIFEST_DIR") {
-        // `deploy` lies two folders below the workspace, and building from there would select it alone.
-        command
-            .arg("--manifest-path")
-            .arg(Path::new(&source).join("../../Cargo.toml"));
-    }
-    // What cargo tells the programs it runs of their package. Build scripts ask for some of it, and
-    // would run again, with all that depends on them, each time it is there and was not before.
-    for (name, _) in std::env::vars_os() {
-        let text = name.to_string_lossy();
-        if text.starts_with("CARGO_PKG_") || text.starts_with("CARGO_MANIFEST_") {
-            command.env_remove(&name);
-        }
-    }
-    command
-        .env("CARGO_TERM_PROGRESS_WHEN", "always")
-        .env("CARGO_TERM_PROGRESS_WIDTH", "80")
-        .env("CARGO_TERM_COLOR", "never")
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .kill_on_drop(true);
-    let mut child = command.spawn().map_err(Failure::here("starting cargo"))?;
-    let said = match child.stderr.take() {
-        Some(stderr) => read_progress(stderr, report).await,
-        None => String::new(),
-    };
-    let status = child
-        .wait()
-        .await
-        .map_err(Failure::here("building the programs"))?;
-    if status.success() {
-        return Ok(());
-    }
-    Err(Failure::Unfinished {
-        what: format!(
-            "the programs could not be built; cargo said:\n{}",
-            what_went_wrong(&said)
-        ),
-        hint: "cargo build --release --bins shows all of it".to_owned(),
-    })
-}
-
-/// Reads cargo's progress bar as text, `Building [==>  ] 12/340: hyper`, and keeps the rest.
-async fn read_progress(
-    mut stderr: impl tokio::io::AsyncRead + Unpin,
-    report: &dyn Report,
-) -> String {
-    let mut said = String::new();
-    let mut line = Vec::new();
-    let mut chunk = [0; 4096];
-    while let Ok(count @ 1..) = stderr.read(&mut chunk).await {
-        for byte in &chunk[..count] {
-            if !matches!(byte, b'\r' | b'\n') {
-                line.push(*byte);
-                continue;
-            }
-            let text = String::from_utf8_lossy(&line).into_owned();
-            line.clear();
-            match progress_of(&text) {
-                Some((done, all)) => report.event(&Event::Building { done, all }),
-                None if !text.trim().is_empty() => said.push_str(&format!("{text}\n")),
-                None => {}
-            }
-        }
-    }
-    said
-}
-
-fn progress_of(line: &str) -> Option<(u64, u64)> {
-    let counted = line
-        .trim_start_matches(|c: char| !c.is_alphabetic())
-        .strip_prefix("Building [")?;
-    let (done, all) = counted
-        .split_once("] ")?
-        .1
-        .split(':')
-        .next()?
-        .split_once('/')?;
-    Some((done.trim().parse().ok()?, all.trim().parse().ok()?))
-}
-
-/// From the first error on; the lines before it say what was compiled.
-fn what_went_wrong(said: &str) -> String {
-    let from = said
-        .lines()
-        .position(|line| line.trim_start().starts_with("error"))
-        .unwrap_or(0);
-    said.lines()
-        .skip(from)
-        .take(40)
-        .map(|line| format!("    {line}\n"))
-        .collect()
-}
-
-/// Reads what a plan has to know of the programs. Only where they run on other machines than this
-/// one does it matter what they need of them.
-pub(crate) async fn inspect(folder: &Path, target: TargetKind) -> Result<Programs, Failure> {
-    let folder = folder.to_owned();
-    let hashing = tokio::task::spawn_blocking(move || {
-        let mut programs = BTreeMap::new();
-        for name in NAMES {
-            let path = folder.join(name);
-            let reading = format!("reading {}", path.display());
-            let bytes = std::fs::read(&path).map_err(Failure::here(&reading))?;
-            let needs = match target {
-                TargetKind::Local => None,
-                TargetKind::Aws => Some(binary::inspect(&bytes).map_err(Failure::here(reading))?),
-            };
-            let program = Program {
-                sha256: hex::encode(Sha256::digest(&bytes)),
-                size: bytes.len() as u64,
-                needs,
-            };
-            programs.insert(name.to_owned(), program);
-        }
-        Ok(programs)
-    });
-    hashing
-        .await
-        .map_err(Failure::here("reading the programs"))?
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn cargos_bar_is_read() {
-        let bar = "    Building [=======>        ] 123/456: hyper, tokio";
-        assert_eq!(progress_of(bar), Some((123, 456)));
-        assert_eq!(progress_of("   Compiling hyper v1.0.0"), None);
-        assert_eq!(progress_of("Building [nonsense"), None);
-    }
-
-    #[test]
-    fn the_first_error_is_shown() {
-        let said = "Compiling a\nerror[E0425]: no such value\n --> src/lib.rs\n";
-        assert!(what_went_wrong(said).starts_with("    error[E0425]"));
-    }
 }

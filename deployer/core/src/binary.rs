@@ -28,6 +28,15 @@ impl Architecture {
         }
     }
 
+    /// Rust's target for programs that need nothing of a system but its kernel.
+    #[must_use]
+    pub fn static_target(self) -> &'static str {
+        match self {
+            Architecture::X86_64 => "x86_64-unknown-linux-musl",
+            Architecture::Aarch64 => "aarch64-unknown-linux-musl",
+        }
+    }
+
     /// What instances of that type have. Families of Graviton carry a `g` behind their generation.
     /// <https://docs.aws.amazon.com/ec2/latest/instancetypes/instance-type-names.html>
     #[must_use]
@@ -141,10 +150,7 @@ pub enum Problem {
 
 /// How to get a program that needs nothing of the system but its kernel.
 fn way_out(architecture: Architecture) -> String {
-    let target = format!("{}-unknown-linux-musl", architecture.as_str());
-    format!(
-        "`rustup target add {target}`, then start the same command with CARGO_BUILD_TARGET={target} before it"
-    )
+    format!("one built for {} runs there", architecture.static_target())
 }
 
 impl Program {

@@ -14,8 +14,12 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub use check::{Files, LARGEST, read};
-pub use problem::{Problem, Problems};
+pub use machine::{Burst, burst};
+pub(crate) use machine::{memory, room};
+pub use problem::{Problem, Problems, nearest};
 
+use crate::expiry::Lifetime;
+use crate::money::Microdollars;
 use crate::names::{DeploymentName, ResourceName};
 
 /// What one YAML file asks for, checked.
@@ -25,6 +29,13 @@ pub struct Blueprint {
     pub name: DeploymentName,
     /// The AWS region, for example `us-east-1`.
     pub region: String,
+    /// How long it lives from its first `up` on; its place decides when absent.
+    pub ttl: Option<Lifetime>,
+    /// What it may cost, at the worst; anything when absent.
+    pub budget: Option<Budget>,
+    /// How many instances may run in the account at once, whosever they are; its kind decides when
+    /// absent.
+    pub max_instances: Option<u32>,
     /// Security groups by name.
     pub security_groups: BTreeMap<ResourceName, SecurityGroup>,
     /// IAM roles by name.
@@ -39,6 +50,16 @@ pub struct Blueprint {
     pub instances: BTreeMap<ResourceName, Instance>,
     /// Pools of equal instances by name.
     pub pools: BTreeMap<ResourceName, Pool>,
+}
+
+/// What a deployment may cost at the worst: with its largest pool, every processor busy. At least
+/// one of both is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Budget {
+    /// In an hour.
+    pub per_hour: Option<Microdollars>,
+    /// From now on to its end.
+    pub total: Option<Microdollars>,
 }
 
 /// A security group: what may come in. All may go out.
@@ -157,6 +178,41 @@ pub struct Instance {
     pub services: Vec<Service>,
     /// Who may use the API of its services.
     pub api: Api,
+    /// What happens when it has used up its CPU credits; AWS decides by the type when absent.
+    pub cpu_credits: Option<CpuCredits>,
+}
+
+/// What happens when an instance of a burstable type needs more CPU than its type includes.
+/// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/burstable-performance-instances.html>
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum CpuCredits {
+    /// It gets it, and what it needs beyond the included is billed. The default but of t2.
+    Unlimited,
+    /// It is slowed down to what is included.
+    Standard,
+}
+
+impl CpuCredits {
+    /// Its name in blueprints, tags and EC2's API.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            CpuCredits::Unlimited => "unlimited",
+            CpuCredits::Standard => "standard",
+        }
+    }
+
+    /// What is in effect for a type: as the blueprint says, else AWS's own choice; `None` where the
+    /// type is not burstable.
+    #[must_use]
+    pub fn in_effect(chosen: Option<CpuCredits>, machine: &str) -> Option<CpuCredits> {
+        let burst = machine::burst(machine)?;
+        Some(chosen.unwrap_or(match burst.family {
+            "t2" => CpuCredits::Standard,
+            _ => CpuCredits::Unlimited,
+        }))
+    }
 }
 
 /// Who may use the API of a front-end and its manager.
@@ -207,6 +263,24 @@ impl Service {
         }
     }
 
+    /// Whom it calls. Each needs a rule that opens the callee's port to the caller's group, unless both
+    /// are on one instance. AWS's own services are not among them: all may go out.
+    #[must_use]
+    pub fn calls(self) -> &'static [Callee] {
+        match self {
+            // The table and its changes come from the manager beside it.
+            Service::FrontEnd => &[
+                Callee::Service(Service::Manager),
+                Callee::Service(Service::CacheNode),
+                Callee::Database,
+            ],
+            Service::Manager => &[Callee::Service(Service::CacheNode), Callee::Database],
+            // A node hands over to others what will be theirs.
+            Service::CacheNode => &[Callee::Service(Service::CacheNode)],
+            Service::Scaler => &[Callee::Service(Service::Manager)],
+        }
+    }
+
     /// The TCP port it listens on, if it does.
     #[must_use]
     pub fn port(self) -> Option<u16> {
@@ -219,6 +293,15 @@ impl Service {
     }
 }
 
+/// Whom a service calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Callee {
+    /// A service of ours, on its port.
+    Service(Service),
+    /// The database, on PostgreSQL's port.
+    Database,
+}
+
 /// A pool of equal instances that a manager makes and removes.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pool {
@@ -226,6 +309,8 @@ pub struct Pool {
     pub image: ResourceName,
     /// For example `t3.micro`.
     pub machine: String,
+    /// What happens when a node has used up its CPU credits; AWS decides by the type when absent.
+    pub cpu_credits: Option<CpuCredits>,
     /// The nodes' role.
     pub role: ResourceName,
     /// The nodes' security group.

@@ -1,7 +1,7 @@
 //! In which order what exists goes: first whoever could make something anew, last what the others
 //! stand on.
 
-use crate::inventory::Inventory;
+use crate::inventory::{FoundSecurityGroup, Inventory, StrayKind};
 use crate::names::Kind;
 
 /// One thing to remove.
@@ -24,6 +24,11 @@ pub enum RemovalAction {
     Instance,
     /// Delete a database without a last snapshot.
     Database,
+    /// Delete a database after a last snapshot of it.
+    DatabaseAfter {
+        /// The snapshot's name.
+        snapshot: String,
+    },
     /// Deregister an image and delete its snapshots.
     Image {
         /// The snapshots behind it.
@@ -45,105 +50,73 @@ pub enum RemovalAction {
     Role,
     /// Delete an instance profile without a role.
     Profile,
+    /// Delete what no section of a blueprint stands for.
+    Stray(StrayKind),
 }
 
-/// The removals, each after those that it needs.
+/// The removals of all there is, each after those that it needs.
 #[must_use]
 pub fn removals(inventory: &Inventory) -> Vec<Removal> {
+    removals_beside(inventory, &Inventory::default())
+}
+
+/// The removals of what goes, beside what is kept: a kept group loses its rules, which name groups
+/// that go.
+#[must_use]
+pub fn removals_beside(goes: &Inventory, kept: &Inventory) -> Vec<Removal> {
     let mut order = Order::default();
-    let single = |kind: Kind| matches!(kind, Kind::Instance);
-    // The manager first, so that nothing is made anew behind our back.
-    let managers = order.all(
-        inventory
-            .instances
+    let is_single = |kind: Kind| matches!(kind, Kind::Instance);
+    let instances = |single: bool| {
+        let of_kind = move |kind| is_single(kind) == single;
+        goes.instances
             .iter()
-            .filter(|i| single(i.resource.kind))
-            .map(|i| (i.resource.to_string(), i.id.clone())),
-        &RemovalAction::Instance,
-        &[],
-    );
-    let mut machines = order.all(
-        inventory
-            .instances
-            .iter()
-            .filter(|i| !single(i.resource.kind))
-            .map(|i| (i.resource.to_string(), i.id.clone())),
-        &RemovalAction::Instance,
-        &managers,
-    );
+            .filter(move |i| of_kind(i.resource.kind))
+            .map(|i| (i.resource.to_string(), i.id.clone()))
+    };
+    // The manager first, so that nothing is made anew behind our back. What does not say what it is
+    // may be one.
+    let mut managers = order.all(instances(true), &RemovalAction::Instance, &[]);
+    managers.extend(order.strays(goes, &[StrayKind::Instance], &[]));
+    let mut machines = order.all(instances(false), &RemovalAction::Instance, &managers);
     machines.extend(&managers);
-    let databases = order.all(
-        inventory
-            .databases
+    // Nobody makes databases anew, and none takes longer to go.
+    let mut databases = order.all(
+        goes.databases
             .iter()
             .map(|d| (format!("database/{}", d.resource), d.id.clone())),
         &RemovalAction::Database,
-        &managers,
+        &[],
     );
-    for image in &inventory.images {
-        let action = RemovalAction::Image {
-            snapshots: image.snapshots.clone(),
-        };
-        order.add(
-            format!("image/{}", image.resource),
-            image.id.clone(),
-            action,
-            &machines,
-        );
-    }
-    let lone = |what: &'static str, ids: &'_ [String]| {
-        ids.iter()
-            .map(move |id| (what.to_owned(), id.clone()))
-            .collect::<Vec<_>>()
-    };
-    order.all(
-        lone("snapshot", &inventory.snapshots),
-        &RemovalAction::Snapshot,
-        &machines,
-    );
-    order.all(
-        lone("volume", &inventory.volumes),
-        &RemovalAction::Volume,
-        &machines,
-    );
-    order.all(
-        lone("network interface", &inventory.interfaces),
-        &RemovalAction::Interface,
-        &machines,
-    );
-    order.all(
-        inventory
-            .buckets
-            .iter()
-            .map(|b| (format!("bucket/{}", b.resource), b.name.clone())),
-        &RemovalAction::Bucket,
-        &machines,
-    );
-    let groups = || {
-        inventory
-            .security_groups
-            .iter()
-            .map(|g| (format!("security-group/{}", g.resource), g.id.clone()))
-    };
-    let rules = groups().map(|(resource, id)| (format!("{resource} rules"), id));
-    let mut before_groups = order.all(rules, &RemovalAction::Rules, &machines);
-    before_groups.extend(&databases);
-    order.all(groups(), &RemovalAction::SecurityGroup, &before_groups);
-    order.all(
-        inventory
-            .roles
-            .iter()
-            .map(|r| (format!("role/{}", r.resource), r.name.clone())),
-        &RemovalAction::Role,
-        &machines,
-    );
-    order.all(
-        lone("instance profile", &inventory.lone_profiles),
-        &RemovalAction::Profile,
-        &machines,
-    );
+    databases.extend(order.strays(goes, &[StrayKind::Database], &[]));
+    order.what_machines_used(goes, &machines);
+    order.strays(goes, AFTER_DATABASES, &databases);
+    order.strays(goes, ANY_TIME, &[]);
+    order.groups(goes, kept, &machines, &databases);
     order.list
 }
+
+/// What a database leaves, writes to, or stands on.
+const AFTER_DATABASES: &[StrayKind] = &[
+    StrayKind::DatabaseSnapshot,
+    StrayKind::DatabaseBackup,
+    StrayKind::SubnetGroup,
+    StrayKind::ParameterGroup,
+    StrayKind::LogGroup,
+];
+/// What machines may use until they are gone.
+const AFTER_MACHINES: &[StrayKind] = &[
+    StrayKind::Address,
+    StrayKind::KeyPair,
+    StrayKind::Image,
+    StrayKind::Bucket,
+    StrayKind::Role,
+];
+/// What nothing stands on.
+const ANY_TIME: &[StrayKind] = &[
+    StrayKind::LaunchTemplate,
+    StrayKind::Alarm,
+    StrayKind::Dashboard,
+];
 
 #[derive(Default)]
 struct Order {
@@ -151,6 +124,83 @@ struct Order {
 }
 
 impl Order {
+    fn strays(&mut self, goes: &Inventory, kinds: &[StrayKind], needs: &[usize]) -> Vec<usize> {
+        let of_kinds = goes.strays.iter().filter(|s| kinds.contains(&s.kind));
+        of_kinds
+            .map(|s| {
+                let action = RemovalAction::Stray(s.kind);
+                self.add(s.kind.as_str().to_owned(), s.id.clone(), action, needs)
+            })
+            .collect()
+    }
+
+    /// What is free to go once no machine uses it.
+    fn what_machines_used(&mut self, goes: &Inventory, machines: &[usize]) {
+        for image in &goes.images {
+            let action = RemovalAction::Image {
+                snapshots: image.snapshots.clone(),
+            };
+            let resource = format!("image/{}", image.resource);
+            self.add(resource, image.id.clone(), action, machines);
+        }
+        let lone = [
+            ("snapshot", &goes.snapshots, RemovalAction::Snapshot),
+            ("volume", &goes.volumes, RemovalAction::Volume),
+            (
+                "network interface",
+                &goes.interfaces,
+                RemovalAction::Interface,
+            ),
+            (
+                "instance profile",
+                &goes.lone_profiles,
+                RemovalAction::Profile,
+            ),
+        ];
+        for (what, ids, action) in lone {
+            let things = ids.iter().map(|id| (what.to_owned(), id.clone()));
+            self.all(things, &action, machines);
+        }
+        self.all(
+            goes.buckets
+                .iter()
+                .map(|b| (format!("bucket/{}", b.resource), b.name.clone())),
+            &RemovalAction::Bucket,
+            machines,
+        );
+        self.all(
+            goes.roles
+                .iter()
+                .map(|r| (format!("role/{}", r.resource), r.name.clone())),
+            &RemovalAction::Role,
+            machines,
+        );
+        self.strays(goes, AFTER_MACHINES, machines);
+    }
+
+    /// Groups go last, after the rules by which they name one another.
+    fn groups(
+        &mut self,
+        goes: &Inventory,
+        kept: &Inventory,
+        machines: &[usize],
+        databases: &[usize],
+    ) {
+        let name =
+            |g: &FoundSecurityGroup| (format!("security-group/{}", g.resource), g.id.clone());
+        let strays = goes.strays.iter();
+        let strays = strays.filter(|s| s.kind == StrayKind::SecurityGroup);
+        let with_rules = (goes.security_groups.iter().chain(&kept.security_groups))
+            .map(name)
+            .chain(strays.map(|s| (s.kind.as_str().to_owned(), s.id.clone())))
+            .map(|(resource, id)| (format!("{resource} rules"), id));
+        let mut before = self.all(with_rules, &RemovalAction::Rules, machines);
+        before.extend(databases);
+        let groups = goes.security_groups.iter().map(name);
+        self.all(groups, &RemovalAction::SecurityGroup, &before);
+        self.strays(goes, &[StrayKind::SecurityGroup], &before);
+    }
+
     fn add(
         &mut self,
         resource: String,
@@ -184,25 +234,8 @@ impl Order {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::inventory::{FoundBucket, FoundInstance, FoundSecurityGroup, InstanceState};
-
-    fn instance(resource: &str, id: &str) -> FoundInstance {
-        FoundInstance {
-            id: id.to_owned(),
-            resource: resource.parse().unwrap(),
-            state: InstanceState::Running,
-            machine: "t3.micro".to_owned(),
-            private_address: None,
-            public_address: None,
-            zone: "us-east-1a".to_owned(),
-            launched: None,
-            settings: None,
-            programs: None,
-            base: None,
-            profile: None,
-            groups: Vec::new(),
-        }
-    }
+    use crate::inventory::samples::instance;
+    use crate::inventory::{FoundBucket, Stray};
 
     #[test]
     fn the_manager_goes_before_what_it_could_make_anew() {
@@ -242,6 +275,59 @@ mod tests {
                 .position(|r| r.action == RemovalAction::Rules)
                 .unwrap()]
         );
+    }
+
+    #[test]
+    fn every_kind_of_stray_goes_once() {
+        let every = [
+            AFTER_DATABASES,
+            AFTER_MACHINES,
+            ANY_TIME,
+            &[
+                StrayKind::Instance,
+                StrayKind::Database,
+                StrayKind::SecurityGroup,
+            ],
+        ]
+        .concat();
+        let stray = |kind: &StrayKind| Stray {
+            kind: *kind,
+            id: kind.as_str().to_owned(),
+            state: String::new(),
+            created: None,
+            gib: None,
+        };
+        let inventory = Inventory {
+            strays: every.iter().map(stray).collect(),
+            ..Inventory::default()
+        };
+        let list = removals(&inventory);
+        for kind in every {
+            let count = list
+                .iter()
+                .filter(|r| r.action == RemovalAction::Stray(kind));
+            assert_eq!(count.count(), 1, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn a_kept_group_loses_the_rules_that_name_one_that_goes() {
+        let group = |id: &str| FoundSecurityGroup {
+            id: id.to_owned(),
+            resource: "data".parse().unwrap(),
+            rules: Vec::new(),
+        };
+        let of = |id: &str| Inventory {
+            security_groups: vec![group(id)],
+            ..Inventory::default()
+        };
+        let list = removals_beside(&of("sg-goes"), &of("sg-kept"));
+        let done = |action: &RemovalAction| -> Vec<&str> {
+            let of_it = list.iter().filter(|r| r.action == *action);
+            of_it.map(|r| r.id.as_str()).collect()
+        };
+        assert_eq!(done(&RemovalAction::Rules), ["sg-goes", "sg-kept"]);
+        assert_eq!(done(&RemovalAction::SecurityGroup), ["sg-goes"]);
     }
 
     #[test]

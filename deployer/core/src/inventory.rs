@@ -3,8 +3,18 @@
 
 use std::collections::BTreeMap;
 
-use crate::blueprint::BaseImage;
+use crate::blueprint::{BaseImage, Blueprint};
 use crate::names::{Kind, ResourceId, ResourceName};
+
+mod keep;
+mod listed;
+#[cfg(test)]
+pub(crate) mod samples;
+mod stray;
+
+pub use keep::Keep;
+pub use listed::Listed;
+pub use stray::{Stray, StrayKind};
 
 /// What the account offers: the same for every deployment in the region.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,6 +27,22 @@ pub struct Ground {
     pub bases: BTreeMap<BaseImage, Base>,
     /// The address that this laptop shows to the region, when it was asked for.
     pub my_ip: Option<std::net::IpAddr>,
+    /// AWS's words, where these credentials may not list roles, as in a Learner Lab: nor may they make
+    /// any there.
+    pub roles_refused: Option<String>,
+}
+
+/// So many instances may run at once in a Learner Lab; it ends the newest of more, and at twenty the
+/// lab itself is taken away.
+const LAB_INSTANCES: u32 = 9;
+
+impl Ground {
+    /// How many instances may run in the account at once, where that is known.
+    #[must_use]
+    pub fn most_instances(&self, blueprint: &Blueprint) -> Option<u32> {
+        let is_lab = self.roles_refused.is_some();
+        blueprint.max_instances.or(is_lab.then_some(LAB_INSTANCES))
+    }
 }
 
 /// A subnet of the default VPC.
@@ -56,12 +82,14 @@ pub struct Inventory {
     pub images: Vec<FoundImage>,
     /// Instances in every state but terminated.
     pub instances: Vec<FoundInstance>,
-    /// Volumes that no instance takes with it.
+    /// Volumes that no instance of ours takes with it.
     pub volumes: Vec<String>,
     /// Snapshots that no image of ours holds.
     pub snapshots: Vec<String>,
-    /// Network interfaces that no instance takes with it.
+    /// Network interfaces that no instance of ours takes with it.
     pub interfaces: Vec<String>,
+    /// What no section of a blueprint stands for.
+    pub strays: Vec<Stray>,
 }
 
 /// A security group that exists.
@@ -227,7 +255,7 @@ pub struct FoundInstance {
     pub state: InstanceState,
     /// For example `t3.micro`.
     pub machine: String,
-    /// The address within the VPC.
+    /// The address within the VPC; `None` once it is gone.
     pub private_address: Option<String>,
     /// The address that the world reaches it by; `None` where it has none.
     pub public_address: Option<String>,
@@ -235,26 +263,20 @@ pub struct FoundInstance {
     pub zone: String,
     /// When it was launched, RFC 3339.
     pub launched: Option<String>,
+    /// When its deployment expires, as it is told ([`crate::names::TAG_EXPIRES_AT`]).
+    pub expires_at: Option<String>,
     /// The hash of the settings it was given ([`crate::names::TAG_SETTINGS`]).
     pub settings: Option<String>,
     /// The hash of the programs it was launched with ([`crate::names::TAG_PROGRAMS`]).
     pub programs: Option<String>,
     /// The system it was launched with ([`crate::names::TAG_BASE`]).
     pub base: Option<String>,
+    /// What it was launched with of CPU credits ([`crate::names::TAG_CPU_CREDITS`]).
+    pub cpu_credits: Option<String>,
     /// The name of its instance profile.
     pub profile: Option<String>,
     /// The ids of its security groups.
     pub groups: Vec<String>,
-}
-
-impl FoundInstance {
-    /// The address to reach it by from the laptop.
-    #[must_use]
-    pub fn address(&self) -> Option<&str> {
-        self.public_address
-            .as_deref()
-            .or(self.private_address.as_deref())
-    }
 }
 
 /// The states of an instance that EC2 tells apart.
@@ -286,17 +308,6 @@ impl InstanceState {
     }
 }
 
-/// One line of a listing of what exists.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct Listed {
-    /// What it is, for example `instance/manager` or `volume`.
-    pub resource: String,
-    /// Its id or name in AWS.
-    pub id: String,
-    /// Its state, or an empty text where it has none.
-    pub state: String,
-}
-
 impl Inventory {
     /// Whether nothing at all is left.
     #[must_use]
@@ -313,61 +324,6 @@ impl Inventory {
                 .min_by(|a, b| a.resource.cmp(&b.resource))
         };
         self.buckets.iter().find(|b| b.is_home).or_else(first)
-    }
-
-    /// Every resource, a line each, in the order of the blueprint's sections.
-    #[must_use]
-    pub fn listed(&self) -> Vec<Listed> {
-        let named = |kind: Kind, name: &ResourceName, id: &str, state: &str| Listed {
-            resource: format!("{}/{name}", kind.as_str()),
-            id: id.to_owned(),
-            state: state.to_owned(),
-        };
-        let lone = |what: &str, id: &String| Listed {
-            resource: what.to_owned(),
-            id: id.clone(),
-            state: String::new(),
-        };
-        let mut lines = Vec::new();
-        lines.extend(
-            self.buckets
-                .iter()
-                .map(|b| named(Kind::Bucket, &b.resource, &b.name, "")),
-        );
-        lines.extend(
-            self.security_groups
-                .iter()
-                .map(|g| named(Kind::SecurityGroup, &g.resource, &g.id, "")),
-        );
-        lines.extend(
-            self.roles
-                .iter()
-                .map(|r| named(Kind::Role, &r.resource, &r.name, "")),
-        );
-        lines.extend(
-            self.databases
-                .iter()
-                .map(|d| named(Kind::Database, &d.resource, &d.id, &d.state)),
-        );
-        lines.extend(
-            self.images
-                .iter()
-                .map(|i| named(Kind::Image, &i.resource, &i.id, &i.state)),
-        );
-        lines.extend(
-            self.instances
-                .iter()
-                .map(|i| named(i.resource.kind, &i.resource.name, &i.id, i.state.as_str())),
-        );
-        lines.extend(
-            self.lone_profiles
-                .iter()
-                .map(|p| lone("instance profile", p)),
-        );
-        lines.extend(self.volumes.iter().map(|v| lone("volume", v)));
-        lines.extend(self.snapshots.iter().map(|s| lone("snapshot", s)));
-        lines.extend(self.interfaces.iter().map(|i| lone("network interface", i)));
-        lines
     }
 
     /// The instances that are one resource of the blueprint and not on their way out.

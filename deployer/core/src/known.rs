@@ -2,12 +2,15 @@
 
 use std::collections::BTreeMap;
 
+use crate::expiry::Expiry;
 use crate::inventory::{Endpoint, Inventory, Profile};
 use crate::names::ResourceName;
 
 /// What the resources of a blueprint are called in the account.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Known {
+    /// When all of it ends, which stands in a tag on whatever is made.
+    pub expires_at: Option<Expiry>,
     /// The bucket that holds settings, secrets and programs, once there is one.
     pub home: Option<ResourceName>,
     /// Bucket names.

@@ -3,11 +3,19 @@
 
 pub mod binary;
 pub mod blueprint;
+pub mod cost;
+pub mod critical_path;
 pub mod destroy;
+pub mod doctor;
+pub mod expiry;
 pub mod inventory;
 pub mod known;
+pub mod money;
 pub mod names;
 pub mod plan;
 pub mod policy;
+pub mod prices;
+pub mod reach;
+pub mod reaping;
 pub mod settings;
 pub mod user_data;

@@ -195,11 +195,19 @@ impl std::str::FromStr for ResourceId {
 
 /// The tag that names the deployment.
 pub const TAG_DEPLOYMENT: &str = "bivouac:deployment";
+/// The tag that says who made it: the caller's user or session name, see [`owner`].
+pub const TAG_OWNER: &str = "bivouac:owner";
 /// The tag that names the resource, see [`ResourceId`].
 pub const TAG_RESOURCE: &str = "bivouac:resource";
 /// The tag on an instance that holds the hash of the settings it was given.
 pub const TAG_SETTINGS: &str = "bivouac:settings";
 
+/// The tag that holds the instant at which the deployment ends, see [`crate::expiry::Expiry`]; absent
+/// where it has no end.
+pub const TAG_EXPIRES_AT: &str = "bivouac:expires-at";
+/// The tag on an instance that says what happens when its CPU credits are used up, where the
+/// blueprint says it.
+pub const TAG_CPU_CREDITS: &str = "bivouac:cpu-credits";
 /// The tag on an instance that holds the hash of the programs it was launched with.
 pub const TAG_PROGRAMS: &str = "bivouac:programs";
 /// The tag on an image that holds the hash of the lines of its recipe.
@@ -209,6 +217,13 @@ pub const TAG_HOME: &str = "bivouac:home";
 /// The tag that names, on an image, the base image it was made from, and on an instance the system
 /// it was launched with.
 pub const TAG_BASE: &str = "bivouac:base";
+
+/// The last part of a caller's ARN: the user, or the session of a role. A tag may hold all that IAM
+/// allows in either. <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html>
+#[must_use]
+pub fn owner(caller: &str) -> &str {
+    caller.rsplit(['/', ':']).next().unwrap_or(caller)
+}
 
 /// Where a deployment lives, and the names that its resources get there. IAM and bucket names are
 /// global and image names are shared by an account, so each carries a hash of all three.
@@ -288,6 +303,17 @@ mod tests {
         let resource = "r234567890123456".parse().unwrap();
         assert!(scope.regional_name(&resource).len() <= 63);
         assert!(scope.global_name(&resource, "ab12").len() <= 63);
+    }
+
+    #[test]
+    fn the_owner_is_the_user_or_the_session_of_the_caller() {
+        let arn = |rest| format!("arn:aws:{rest}");
+        assert_eq!(owner(&arn("iam::111122223333:user/team/anna")), "anna");
+        assert_eq!(
+            owner(&arn("sts::111122223333:assumed-role/admin/anna@example")),
+            "anna@example"
+        );
+        assert_eq!(owner(&arn("iam::111122223333:root")), "root");
     }
 
     #[test]

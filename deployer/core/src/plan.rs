@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use crate::blueprint::{BaseImage, Blueprint};
+use crate::expiry::{Expiry, Taggable, Timers};
 use crate::inventory::{Ground, Inventory, Rule, Subnet};
 use crate::known::Known;
 use crate::names::{ResourceId, ResourceName, Scope};
@@ -17,7 +18,7 @@ mod edits;
 mod steps;
 
 pub use desired::{desired_rules, image_inputs, needed_programs, programs_hash, recipe_hash};
-pub use draft::{artifact_key, instance_program_names};
+pub use draft::{artifact_key, instance_program_names, misfits, static_build};
 
 /// A program of ours as it was built.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +50,10 @@ pub struct Situation<'a> {
     pub programs: &'a Programs,
     /// What the deployment's buckets hold.
     pub stored: &'a Stored,
+    /// What the tags of what is ours say of its end.
+    pub timers: &'a Timers,
+    /// When the deployment ends ([`crate::expiry::decide`]); `None` is never.
+    pub expires_at: Option<Expiry>,
     /// What may be removed although it holds data.
     pub remove: &'a BTreeSet<ResourceId>,
     /// The certificates that a database's own is checked against, PEM.
@@ -325,6 +330,11 @@ pub enum Action {
         /// Its snapshots.
         snapshots: Vec<String>,
     },
+    /// Delete a snapshot whose image is gone.
+    RemoveSnapshot {
+        /// The snapshot's id.
+        id: String,
+    },
     /// Launch a single instance and wait until it runs.
     LaunchInstance {
         /// Its name in the blueprint.
@@ -350,6 +360,13 @@ pub enum Action {
     TerminateInstance {
         /// Its id.
         id: String,
+    },
+    /// Set the tag that says when the deployment ends.
+    MarkExpiry {
+        /// What does not carry it.
+        things: Vec<Taggable>,
+        /// When it ends.
+        expires_at: Expiry,
     },
     /// Write the settings of an instance, and of the pools it looks after, into the home bucket,
     /// and their hash on the instance.
@@ -380,6 +397,7 @@ impl Action {
 #[must_use]
 pub fn plan(situation: &Situation<'_>) -> Plan {
     let mut draft = draft::Draft::new(situation);
+    draft.ceiling();
     draft.buckets();
     draft.security_groups();
     draft.rules();
@@ -391,6 +409,8 @@ pub fn plan(situation: &Situation<'_>) -> Plan {
     draft.images();
     draft.settings();
     draft.outdated_images();
+    draft.left_of_bakes();
     draft.removals();
+    draft.expiry();
     draft.finish()
 }

@@ -1,13 +1,22 @@
 //! The policies of roles: Handlebars templates over JSON, filled in with the deployment's names.
+//!
+//! At the end of its list of statements a template may say `{{> reaping}}`: the statements by which
+//! an instance takes the deployment away, each of which holds only after it has expired. Where a
+//! deployment does not expire there are none.
 
 use std::collections::BTreeMap;
 
 use handlebars::{Handlebars, RenderErrorReason};
 use serde::Serialize;
 
+use crate::expiry::Expiry;
+
 /// What IAM keeps of all inline policies of a role, in characters without white space.
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html>
 pub const LARGEST: usize = 10_240;
+
+/// What `{{> reaping}}` stands for; it begins with the comma that the statement before it needs.
+const REAPING: &str = include_str!("../../../ami/policies/reaping.json.hbs");
 
 /// What a template may name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -19,6 +28,9 @@ pub struct PolicyContext {
     pub region: String,
     /// `{{deployment}}`: the deployment, the value of the tag `bivouac:deployment`.
     pub deployment: String,
+    /// `{{prefix}}`: what the names of the deployment's databases and buckets begin with, without the
+    /// hyphen that follows.
+    pub prefix: String,
     /// `{{namespace}}`: the CloudWatch namespace of the deployment's metrics.
     pub namespace: String,
     /// `{{bucket}}`: the name of the bucket with settings, secrets and photos.
@@ -27,6 +39,9 @@ pub struct PolicyContext {
     pub buckets: BTreeMap<String, String>,
     /// `{{roles.node}}`: the ARNs of the roles that the blueprint makes, by their names there.
     pub roles: BTreeMap<String, String>,
+    /// `{{expires-at}}`: the instant at which the deployment ends, as `aws:CurrentTime` is written;
+    /// `{{#if expires-at}}` leaves out what a deployment without an end has no use for.
+    pub expires_at: Option<String>,
 }
 
 /// Why a template is not a policy.
@@ -82,9 +97,11 @@ pub fn render(template: &str, context: &PolicyContext) -> Result<String, PolicyE
         context: &'a PolicyContext,
     }
     let mut templates = strict();
-    templates
-        .register_template_string("policy", template)
-        .map_err(|error| PolicyError::Template(Box::new(error)))?;
+    for (name, text) in [("reaping", REAPING), ("policy", template)] {
+        templates
+            .register_template_string(name, text)
+            .map_err(|error| PolicyError::Template(Box::new(error)))?;
+    }
     let values = Values {
         partition: partition(&context.region),
         context,
@@ -125,7 +142,8 @@ pub fn check<'a>(
             "arn:aws:iam::123456789012:role/bivouac/{deployment}/us-east-1/{prefix}-{role}-0000"
         )
     };
-    let context = PolicyContext {
+    let mut context = PolicyContext {
+        expires_at: Some("2026-11-26T13:00:00Z".into()),
         account: "123456789012".into(),
         region: "us-east-1".into(),
         namespace: format!("Bivouac/{deployment}-00000000"),
@@ -134,9 +152,31 @@ pub fn check<'a>(
             .map(|name| (name.to_owned(), format!("{prefix}-{name}-0000")))
             .collect(),
         roles: roles.map(|name| (name.to_owned(), arn(name))).collect(),
+        prefix,
         deployment,
     };
+    render(template, &context)?;
+    context.expires_at = None;
     render(template, &context).map(drop)
+}
+
+/// A policy that was filled in earlier, with another end: every `aws:CurrentTime` that a condition
+/// compares with becomes that instant. `None` when nothing of it is another.
+#[must_use]
+pub fn with_expiry(policy: &str, expires_at: Expiry) -> Option<String> {
+    let old: serde_json::Value = serde_json::from_str(policy).ok()?;
+    let mut new = old.clone();
+    for statement in new.get_mut("Statement")?.as_array_mut()? {
+        let conditions = statement
+            .get_mut("Condition")
+            .and_then(|c| c.as_object_mut());
+        for operator in conditions.into_iter().flat_map(|c| c.values_mut()) {
+            if let Some(instant) = operator.get_mut("aws:CurrentTime") {
+                *instant = expires_at.to_string().into();
+            }
+        }
+    }
+    (new != old).then(|| new.to_string())
 }
 
 fn refused(error: handlebars::RenderError, context: &PolicyContext) -> PolicyError {
@@ -158,8 +198,8 @@ fn refused(error: handlebars::RenderError, context: &PolicyContext) -> PolicyErr
             )
         }
         Some("buckets") => format!("the buckets are: {}", names(&context.buckets)),
-        _ => "known are account, region, partition, deployment, namespace, bucket, buckets.NAME \
-              and roles.NAME"
+        _ => "known are account, region, partition, deployment, prefix, namespace, expires-at, \
+              bucket, buckets.NAME and roles.NAME"
             .to_owned(),
     };
     PolicyError::Unknown {

@@ -255,7 +255,7 @@ impl Sources<'_> {
             .ok_or_else(|| NotYet(format!("role/{}", pool.role)))?;
         let subnet = |s: &Subnet| json!({ "id": s.id, "zone": s.zone });
         let scaling = &pool.scaling;
-        Ok(json!({
+        let mut wanted = json!({
             "image": image, "type": pool.machine, "instance-profile": profile,
             "security-groups": [group],
             "subnets": self.ground.subnets.iter().map(subnet).collect::<Vec<_>>(),
@@ -264,7 +264,15 @@ impl Sources<'_> {
             "hand-over": pool.hand_over, "mode": scaling.mode(),
             "grow-above": scaling.grow_above, "shrink-below": scaling.shrink_below,
             "expand": scaling.expand, "shrink": scaling.shrink,
-        }))
+        });
+        // Left out where AWS decides, so that nodes of before are as the blueprint says.
+        if let Some(credits) = pool.cpu_credits {
+            wanted["cpu-credits"] = credits.as_str().into();
+        }
+        if let Some(most) = self.ground.most_instances(self.blueprint) {
+            wanted["max-instances"] = most.into();
+        }
+        Ok(wanted)
     }
 }
 

@@ -5,7 +5,8 @@ use deployer_aws::stored;
 use deployer_core::blueprint::{BaseImage, Blueprint, Bucket, Ingress, Policy, Role, Source};
 use deployer_core::names::ResourceName;
 
-use crate::place::{Place, blueprints};
+use crate::paper::blueprints;
+use crate::place::Place;
 
 fn name(text: &str) -> ResourceName {
     text.parse().unwrap()

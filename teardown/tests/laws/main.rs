@@ -4,8 +4,14 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod cuts;
 mod edits;
+mod lanes;
+mod paper;
 mod place;
+mod rights;
+mod schedules;
+mod zones;
 
 use std::time::Duration;
 
@@ -15,7 +21,8 @@ use deployer_core::names::Scope;
 use teardown::{Verdict, tear_down};
 use tokio::sync::watch;
 
-use crate::place::{Place, Silent, blueprints};
+use crate::paper::{Silent, blueprints};
+use crate::place::Place;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn settled_and_clean() {
@@ -89,7 +96,7 @@ async fn what_is_not_ours_is_not_touched() {
 async fn a_listing_that_fails_is_not_an_empty_one() {
     let place = Place::new(&blueprints().remove(0)).await;
     let (account, scope) = (place.account.clone(), place.scope());
-    place.cloud.shutdown().await;
+    place.paper.cloud.shutdown().await;
     let (_told, stop) = watch::channel(false);
     let verdict = tear_down(&account, &scope, Duration::ZERO, stop, &Silent).await;
     assert!(matches!(verdict, Verdict::CannotProve(_)), "{verdict:?}");

@@ -1,5 +1,5 @@
-//! boto3 and the AWS command line, with which tests call localcloud: exact versions, of two times, each
-//! in a virtual environment of its own in the target folder.
+//! boto3 and the AWS command line, with which tests call localcloud, and the server of moto, which they
+//! hold it against: exact versions, each set in a virtual environment of its own in the target folder.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use super::{Machine, apt_install, run};
 
 /// What is installed, with hashes: a file and an environment for each.
 const REQUIREMENTS: &str = "deployer/cli/tests/clients/requirements";
-const SETS: [&str; 2] = ["today", "2023"];
+const SETS: [&str; 3] = ["today", "2023", "moto"];
 
 /// Ends with 0 in a Python that can make environments and is new enough for the packages.
 const FITS: &str = "import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))";
@@ -23,7 +23,7 @@ pub(super) fn ensure(machine: &Machine, root: &Path, target: &Path) -> Result<()
             println!("installing {}", wanted.display());
             make(&find_or_install(machine)?, &environment, &wanted)?;
         }
-        println!("boto3 of {set}: {}", environment.display());
+        println!("Python packages of {set}.txt: {}", environment.display());
     }
     Ok(())
 }
@@ -37,8 +37,14 @@ fn is_current(environment: &Path, wanted: &Path) -> Result<bool, String> {
     let wanted =
         fs::read(wanted).map_err(|error| format!("cannot read {}: {error}", wanted.display()))?;
     let made = fs::read(mark(environment)).is_ok_and(|made| made == wanted);
-    // Its Python may have been taken away since.
-    Ok(made && fits(&environment.join("bin/python")))
+    // Its Python may have been taken away since, or the target folder moved.
+    Ok(made && fits(&environment.join("bin/python")) && is_in_its_place(environment))
+}
+
+/// Whether an environment is where it was made: its programs name their Python by the whole path.
+fn is_in_its_place(environment: &Path) -> bool {
+    let place = environment.display().to_string();
+    fs::read_to_string(environment.join("bin/pip")).is_ok_and(|program| program.contains(&place))
 }
 
 fn make(python: &Path, environment: &Path, wanted: &Path) -> Result<(), String> {
@@ -118,6 +124,19 @@ mod tests {
         fs::remove_dir_all(&folder).unwrap();
         assert!(!other && !without_python);
         assert!(is_current(&folder, &wanted).is_err());
+    }
+
+    #[test]
+    fn an_environment_that_was_moved_is_not_current() {
+        let folder = std::env::temp_dir().join(format!("bivouac-moved-{}", std::process::id()));
+        let program = |place: &Path| format!("#!{}/bin/python\nimport pip\n", place.display());
+        fs::create_dir_all(folder.join("bin")).unwrap();
+        fs::write(folder.join("bin/pip"), program(&folder)).unwrap();
+        let made_here = is_in_its_place(&folder);
+        fs::write(folder.join("bin/pip"), program(Path::new("/elsewhere"))).unwrap();
+        let moved = is_in_its_place(&folder);
+        fs::remove_dir_all(&folder).unwrap();
+        assert!(made_here && !moved);
     }
 
     #[test]

@@ -16,6 +16,8 @@ use crate::wait::{Look, until};
 
 /// RDS needs five to ten minutes; half an hour means that something is wrong.
 const DEADLINE: Duration = Duration::from_secs(30 * 60);
+/// How long RDS may need to make its own role, which it does for the first database of an account.
+const ROLE_DEADLINE: Duration = Duration::from_secs(60);
 const PORT: i32 = 5432;
 
 impl Site {
@@ -23,16 +25,47 @@ impl Site {
         &self,
         resource: &ResourceName,
         id: &str,
+        progress: &Progress,
     ) -> Result<(), AwsError> {
+        let pace = self.account.target.pace;
+        let what = format!("database {id}");
+        until(&what, pace, ROLE_DEADLINE, progress, async || {
+            match self.ask_for_database(resource, id).await {
+                Err(error) if error.may_be_too_early() => Ok(Look::NotYet(error.to_string())),
+                Err(error) if error.meaning() != Meaning::Exists => Err(error),
+                _ => Ok(Look::There(())),
+            }
+        })
+        .await
+    }
+
+    async fn ask_for_database(&self, resource: &ResourceName, id: &str) -> Result<(), AwsError> {
         let missing = || NotYet(format!("database/{resource}"));
         let database = self.blueprint.databases.get(resource).ok_or_else(missing)?;
+        let zone = self.ground.subnets.first().map(|s| s.zone.as_str());
+        match self.order_database(resource, id, database, zone).await {
+            // Then wherever there is.
+            Err(error) if error.meaning() == Meaning::NotInZone => {
+                self.order_database(resource, id, database, None).await
+            }
+            answer => answer,
+        }
+    }
+
+    /// In a zone, or wherever RDS chooses.
+    async fn order_database(
+        &self,
+        resource: &ResourceName,
+        id: &str,
+        database: &Database,
+        zone: Option<&str>,
+    ) -> Result<(), AwsError> {
         let secrets = self
             .secrets()
             .await?
             .ok_or_else(|| NotYet("the secrets".to_owned()))?;
         let tag = |(key, value): (&str, String)| Tag::builder().key(key).value(value).build();
-        let answer = self
-            .account
+        self.account
             .rds
             .create_db_instance()
             .db_instance_identifier(id)
@@ -51,6 +84,7 @@ impl Site {
             .publicly_accessible(false)
             .storage_encrypted(true)
             .multi_az(false)
+            .set_availability_zone(zone.map(str::to_owned))
             // No backups: the first one would delay the start, and nothing of it would be left.
             .backup_retention_period(0)
             .auto_minor_version_upgrade(false)
@@ -68,11 +102,8 @@ impl Site {
             ))
             .send()
             .await
-            .during("CreateDBInstance");
-        match answer {
-            Err(error) if error.meaning() != Meaning::Exists => Err(error),
-            _ => Ok(()),
-        }
+            .during("CreateDBInstance")
+            .map(drop)
     }
 
     /// Changes class, storage and group at once: RDS would wait for the maintenance window.
@@ -100,9 +131,9 @@ impl Site {
             .send()
             .await
             .during("ModifyDBInstance")?;
-        let poll = self.account.target.pace.poll;
+        let pace = self.account.target.pace;
         let what = format!("database {id}");
-        until(&what, poll, DEADLINE, progress, async || {
+        until(&what, pace, DEADLINE, progress, async || {
             Ok(match self.found_database(id).await? {
                 Some(found) if is_as(&found, wanted) => Look::There(()),
                 Some(found) if found.is_available() => {
@@ -136,9 +167,9 @@ impl Site {
         id: &str,
         progress: &Progress,
     ) -> Result<(), AwsError> {
-        let poll = self.account.target.pace.poll;
+        let pace = self.account.target.pace;
         let what = format!("database {id}");
-        let endpoint = until(&what, poll, DEADLINE, progress, async || {
+        let endpoint = until(&what, pace, DEADLINE, progress, async || {
             self.look_at_database(id).await
         })
         .await?;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use aws_sdk_ec2::types::{InstanceStateName, ResourceType, ShutdownBehavior};
+use aws_sdk_ec2::types::{Filter, InstanceStateName, ResourceType, ShutdownBehavior};
 use deployer_core::names::{Kind, ResourceId, ResourceName, TAG_BASE, TAG_PROGRAMS, TAG_RECIPE};
 use deployer_core::plan::{Action, programs_hash, recipe_hash};
 use deployer_core::settings::NotYet;
@@ -101,6 +101,7 @@ impl Site {
                 name: resource.clone(),
             },
             machine,
+            cpu_credits: None,
             base: *base,
             security_group,
             profile: None,
@@ -118,9 +119,9 @@ impl Site {
         ok_key: &str,
         progress: &Progress,
     ) -> Result<(), AwsError> {
-        let poll = self.account.target.pace.poll;
+        let pace = self.account.target.pace;
         let what = format!("builder {id}");
-        let stopped = until(&what, poll, BUILDER_DEADLINE, progress, async || {
+        let stopped = until(&what, pace, BUILDER_DEADLINE, progress, async || {
             Ok(match self.state_of(id).await? {
                 Some(InstanceStateName::Stopped) => Look::There(()),
                 Some(InstanceStateName::Terminated | InstanceStateName::ShuttingDown) => {
@@ -184,14 +185,33 @@ impl Site {
             .tag_specifications(tagged(ResourceType::Snapshot))
             .send()
             .await
-            .during("CreateImage")?;
-        answer
-            .image_id()
-            .map(str::to_owned)
-            .ok_or(AwsError::Incomplete {
+            .during("CreateImage");
+        match answer {
+            // The answer to an earlier attempt was lost.
+            Err(error) if error.meaning() == Meaning::Exists => {
+                self.our_image_named(name).await?.ok_or(error)
+            }
+            answer => answer?.image_id.ok_or(AwsError::Incomplete {
                 operation: "CreateImage",
                 what: "image id",
-            })
+            }),
+        }
+    }
+
+    /// The image of that name, if it carries our tag.
+    async fn our_image_named(&self, name: &str) -> Result<Option<String>, AwsError> {
+        let answer = self
+            .account
+            .ec2
+            .describe_images()
+            .owners("self")
+            .filters(Filter::builder().name("name").values(name).build())
+            .filters(crate::read::ours(&self.scope))
+            .send()
+            .await
+            .during("DescribeImages")?;
+        let image = answer.images().first();
+        Ok(image.and_then(|i| i.image_id()).map(str::to_owned))
     }
 
     pub(super) async fn await_image(
@@ -200,10 +220,10 @@ impl Site {
         id: &str,
         progress: &Progress,
     ) -> Result<(), AwsError> {
-        let poll = self.account.target.pace.poll;
+        let pace = self.account.target.pace;
         until(
             &format!("image {id}"),
-            poll,
+            pace,
             IMAGE_DEADLINE,
             progress,
             async || self.look_at_image(id).await,

@@ -3,14 +3,16 @@
 use std::time::Duration;
 
 use aws_sdk_ec2::types::{
-    BlockDeviceMapping, EbsBlockDevice, HttpTokensState, IamInstanceProfileSpecification,
-    InstanceMetadataOptionsRequest, InstanceMetadataTagsState,
+    BlockDeviceMapping, CreditSpecificationRequest, EbsBlockDevice, HttpTokensState,
+    IamInstanceProfileSpecification, InstanceMetadataOptionsRequest, InstanceMetadataTagsState,
     InstanceNetworkInterfaceSpecification, InstanceStateName, InstanceType, ResourceType,
     ShutdownBehavior, VolumeType,
 };
-use deployer_core::blueprint::{BaseImage, Role};
+use deployer_core::blueprint::{BaseImage, CpuCredits, Role};
 use deployer_core::inventory::Subnet;
-use deployer_core::names::{Kind, ResourceId, ResourceName, TAG_BASE, TAG_PROGRAMS};
+use deployer_core::names::{
+    Kind, ResourceId, ResourceName, TAG_BASE, TAG_CPU_CREDITS, TAG_PROGRAMS,
+};
 use deployer_core::plan::{artifact_key, instance_program_names};
 use deployer_core::settings::{NotYet, secrets_key, settings_key};
 use deployer_core::user_data::{self, Download, Header};
@@ -23,13 +25,14 @@ use crate::wait::{Look, until};
 
 /// A minute or two is usual.
 const DEADLINE: Duration = Duration::from_secs(10 * 60);
-/// How long EC2 may not know a profile that IAM has just made.
+/// How long EC2 may not know a profile that IAM has just made, or a group.
 const PROFILE_DEADLINE: Duration = Duration::from_secs(5 * 60);
 
 /// One instance to launch.
 pub(super) struct Launch<'a> {
     pub(super) resource: ResourceId,
     pub(super) machine: &'a str,
+    pub(super) cpu_credits: Option<CpuCredits>,
     pub(super) base: BaseImage,
     pub(super) security_group: &'a ResourceName,
     pub(super) profile: Option<String>,
@@ -54,18 +57,22 @@ impl Site {
         let names: Vec<&str> = instance_program_names(instance).collect();
         let downloads = self.downloads(&names).await?;
         let header = self.header(Kind::Instance, name)?;
+        let mut tags = vec![(TAG_PROGRAMS, programs), (TAG_BASE, instance.base.as_str())];
+        let credits = instance.cpu_credits.map(CpuCredits::as_str);
+        tags.extend(credits.map(|credits| (TAG_CPU_CREDITS, credits)));
         let launch = Launch {
             resource: ResourceId {
                 kind: Kind::Instance,
                 name: name.clone(),
             },
             machine: &instance.machine,
+            cpu_credits: instance.cpu_credits,
             base: instance.base,
             security_group: &instance.security_group,
             profile: Some(self.profile(&instance.role)?),
             user_data: user_data::instance_script(&header, &downloads).map_err(in_user_data)?,
             on_shutdown: ShutdownBehavior::Terminate,
-            tags: vec![(TAG_PROGRAMS, programs), (TAG_BASE, instance.base.as_str())],
+            tags,
         };
         let id = self.launch(&launch, subnets, progress).await?;
         self.learn(|k| drop(k.instances.insert(name.clone(), id.clone())));
@@ -93,10 +100,10 @@ impl Site {
         id: &str,
         progress: &Progress,
     ) -> Result<(), AwsError> {
-        let poll = self.account.target.pace.poll;
+        let pace = self.account.target.pace;
         until(
             &format!("instance {id}"),
-            poll,
+            pace,
             DEADLINE,
             progress,
             async || {
@@ -179,10 +186,7 @@ impl Site {
         let mut refused = None;
         for subnet in subnets {
             match self.launch_in(launch, subnet, progress).await {
-                Err(error)
-                    if error.meaning() == Meaning::NoRoom
-                        || error.code() == Some("Unsupported") =>
-                {
+                Err(error) if error.meaning() == Meaning::NotInZone => {
                     progress.say(format!("{}: {error}", subnet.zone));
                     refused = Some(error);
                 }
@@ -201,26 +205,18 @@ impl Site {
         subnet: &Subnet,
         progress: &Progress,
     ) -> Result<String, AwsError> {
-        let poll = self.account.target.pace.poll;
+        let pace = self.account.target.pace;
         // Good for this launch in this zone: an answer that was lost is asked for again by it.
         let token = uuid::Uuid::new_v4().to_string();
         until(
             &launch.resource.to_string(),
-            poll,
+            pace,
             PROFILE_DEADLINE,
             progress,
-            async || {
-                let fresh_profile = launch.profile.is_some();
-                match self.run_instances(launch, subnet, &token).await {
-                    // EC2 has no code of its own for a profile that it does not know yet.
-                    Err(error)
-                        if fresh_profile && error.code() == Some("InvalidParameterValue") =>
-                    {
-                        Ok(Look::NotYet(error.to_string()))
-                    }
-                    Err(error) => Err(error),
-                    Ok(id) => Ok(Look::There(id)),
-                }
+            async || match self.run_instances(launch, subnet, &token).await {
+                Err(error) if error.may_be_too_early() => Ok(Look::NotYet(error.to_string())),
+                Err(error) => Err(error),
+                Ok(id) => Ok(Look::There(id)),
             },
         )
         .await
@@ -260,6 +256,7 @@ impl Site {
             .network_interfaces(network(subnet, self.group_id(launch.security_group)?))
             .block_device_mappings(root_volume(&base.root_device))
             .metadata_options(metadata_options())
+            .set_credit_specification(launch.cpu_credits.map(credits))
             .set_iam_instance_profile(profile)
             .instance_initiated_shutdown_behavior(launch.on_shutdown.clone())
             // EC2 wants base64, and the Rust SDK leaves that to us.
@@ -280,10 +277,10 @@ impl Site {
         id: &str,
         progress: &Progress,
     ) -> Result<(), AwsError> {
-        let poll = self.account.target.pace.poll;
+        let pace = self.account.target.pace;
         until(
             &format!("instance {id}"),
-            poll,
+            pace,
             DEADLINE,
             progress,
             async || {
@@ -356,6 +353,12 @@ fn root_volume(device: &str) -> BlockDeviceMapping {
     BlockDeviceMapping::builder()
         .device_name(device)
         .ebs(volume)
+        .build()
+}
+
+fn credits(credits: CpuCredits) -> CreditSpecificationRequest {
+    CreditSpecificationRequest::builder()
+        .cpu_credits(credits.as_str())
         .build()
 }
 

@@ -66,8 +66,8 @@ impl Site {
         uses: impl Fn(&FoundInstance) -> bool,
         progress: &Progress,
     ) -> Result<(), AwsError> {
-        let poll = self.account.target.pace.poll;
-        until(what, poll, DEADLINE, progress, async || {
+        let pace = self.account.target.pace;
+        until(what, pace, DEADLINE, progress, async || {
             let instances = crate::read::instances(&self.account, &self.scope).await?;
             Ok(match instances.iter().filter(|i| uses(i)).count() {
                 0 => Look::There(()),
@@ -107,6 +107,29 @@ impl Site {
     /// A profile holds one role at the most; asking for a second one is refused with
     /// `LimitExceeded`, so what it holds is looked at first.
     async fn fill_profile(&self, name: &str) -> Result<(), AwsError> {
+        if self.is_filled(name).await? {
+            return Ok(());
+        }
+        let request = self
+            .account
+            .iam
+            .add_role_to_instance_profile()
+            .instance_profile_name(name);
+        let answer = request.role_name(name).send().await;
+        match answer.during("AddRoleToInstanceProfile") {
+            // Where the answer to an earlier attempt was lost, it holds the role by now.
+            Err(error) if error.code() == Some("LimitExceeded") => {
+                if self.is_filled(name).await? {
+                    Ok(())
+                } else {
+                    Err(error)
+                }
+            }
+            answer => answer.map(drop),
+        }
+    }
+
+    async fn is_filled(&self, name: &str) -> Result<bool, AwsError> {
         let answer = self
             .account
             .iam
@@ -115,23 +138,9 @@ impl Site {
             .send()
             .await;
         let answer = answer.during("GetInstanceProfile")?;
-        if answer
+        Ok(answer
             .instance_profile()
-            .is_some_and(|p| !p.roles().is_empty())
-        {
-            return Ok(());
-        }
-        let request = self
-            .account
-            .iam
-            .add_role_to_instance_profile()
-            .instance_profile_name(name);
-        request
-            .role_name(name)
-            .send()
-            .await
-            .during("AddRoleToInstanceProfile")
-            .map(drop)
+            .is_some_and(|p| !p.roles().is_empty()))
     }
 
     fn iam_tags(&self, resource: &ResourceName) -> Result<Vec<Tag>, AwsError> {

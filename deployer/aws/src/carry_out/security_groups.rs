@@ -1,7 +1,9 @@
 //! Security groups and their rules.
 
+use std::time::Duration;
+
 use aws_sdk_ec2::types::{
-    IpPermission, IpRange, Ipv6Range, ResourceType, Tag, TagSpecification, UserIdGroupPair,
+    Filter, IpPermission, IpRange, Ipv6Range, ResourceType, Tag, TagSpecification, UserIdGroupPair,
 };
 use deployer_core::inventory::{Rule, RuleSource};
 use deployer_core::names::{Kind, ResourceName};
@@ -9,6 +11,11 @@ use deployer_core::settings::NotYet;
 
 use super::Site;
 use crate::error::{AwsError, During, Meaning};
+use crate::progress::Progress;
+use crate::wait::{Look, until};
+
+/// How long EC2 may not find a group that it has just made.
+const SEEN_DEADLINE: Duration = Duration::from_secs(60);
 
 impl Site {
     pub(super) async fn create_security_group(
@@ -32,13 +39,37 @@ impl Site {
             ))
             .send()
             .await
-            .during("CreateSecurityGroup")?;
-        let id = answer.group_id().ok_or(AwsError::Incomplete {
+            .during("CreateSecurityGroup");
+        let missing = AwsError::Incomplete {
             operation: "CreateSecurityGroup",
             what: "id",
-        })?;
-        self.learn(|k| drop(k.security_groups.insert(resource.clone(), id.to_owned())));
-        Ok(id.to_owned())
+        };
+        let id = match answer {
+            // The answer to an earlier attempt was lost.
+            Err(error) if error.meaning() == Meaning::Exists => {
+                self.our_group_named(name, vpc).await?.ok_or(error)?
+            }
+            answer => answer?.group_id.ok_or(missing)?,
+        };
+        self.learn(|k| drop(k.security_groups.insert(resource.clone(), id.clone())));
+        Ok(id)
+    }
+
+    /// The group of that name, if it carries our tag.
+    async fn our_group_named(&self, name: &str, vpc: &str) -> Result<Option<String>, AwsError> {
+        let filter = |name: &str, value: &str| Filter::builder().name(name).values(value).build();
+        let answer = self
+            .account
+            .ec2
+            .describe_security_groups()
+            .filters(filter("group-name", name))
+            .filters(filter("vpc-id", vpc))
+            .filters(crate::read::ours(&self.scope))
+            .send()
+            .await
+            .during("DescribeSecurityGroups")?;
+        let group = answer.security_groups().first();
+        Ok(group.and_then(|g| g.group_id()).map(str::to_owned))
     }
 
     /// Opens before it closes, so that what stays allowed never stops.
@@ -47,20 +78,11 @@ impl Site {
         resource: &ResourceName,
         add: &[Rule],
         remove: &[Rule],
+        progress: &Progress,
     ) -> Result<(), AwsError> {
         let id = self.group_id(resource)?;
         for rule in add {
-            let permission = self.permission(rule)?;
-            let request = self
-                .account
-                .ec2
-                .authorize_security_group_ingress()
-                .group_id(&id);
-            let answer = request.ip_permissions(permission).send().await;
-            match answer.during("AuthorizeSecurityGroupIngress") {
-                Err(error) if error.meaning() != Meaning::Exists => return Err(error),
-                _ => {}
-            }
+            self.open(&id, rule, progress).await?;
         }
         for rule in remove {
             let permission = self.permission(rule)?;
@@ -73,6 +95,24 @@ impl Site {
             crate::error::gone_is_fine(answer.during("RevokeSecurityGroupIngress"))?;
         }
         Ok(())
+    }
+
+    /// Adds a rule to a group. Both the group and the one that the rule names may be so new that EC2
+    /// does not find them yet.
+    async fn open(&self, id: &str, rule: &Rule, progress: &Progress) -> Result<(), AwsError> {
+        let pace = self.account.target.pace;
+        let permission = self.permission(rule)?;
+        let what = format!("security group {id}");
+        until(&what, pace, SEEN_DEADLINE, progress, async || {
+            let request = self.account.ec2.authorize_security_group_ingress();
+            let request = request.group_id(id).ip_permissions(permission.clone());
+            match request.send().await.during("AuthorizeSecurityGroupIngress") {
+                Err(error) if error.may_be_too_early() => Ok(Look::NotYet(error.to_string())),
+                Err(error) if error.meaning() != Meaning::Exists => Err(error),
+                _ => Ok(Look::There(())),
+            }
+        })
+        .await
     }
 
     pub(super) fn group_id(&self, name: &ResourceName) -> Result<String, NotYet> {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use aws_sdk_ec2::types::{Filter, LocationType};
 use bytes::Bytes;
-use deployer_core::blueprint::{BaseImage, Blueprint, Source};
+use deployer_core::blueprint::{BaseImage, Blueprint, Database, Source};
 use deployer_core::inventory::{Base, Ground, Subnet};
 use http_body_util::{BodyExt, Empty};
 use hyper_util::client::legacy::Client;
@@ -41,25 +41,14 @@ pub async fn ground(account: &Account, blueprint: &Blueprint) -> Result<Ground, 
         .flat_map(|g| &g.ingress)
         .any(|i| asks(&i.from))
     {
-        ground.my_ip = Some(my_address(&account.target.address_lookup).await?);
+        ground.my_ip = Some(my_address(account).await?);
     }
     Ok(ground)
 }
 
 async fn default_vpc(account: &Account) -> Result<String, AwsError> {
-    let only_default = Filter::builder().name("is-default").values("true").build();
-    let answer = account
-        .ec2
-        .describe_vpcs()
-        .filters(only_default)
-        .send()
-        .await
-        .during("DescribeVpcs")?;
-    answer
-        .vpcs()
-        .first()
-        .and_then(|v| v.vpc_id())
-        .map(str::to_owned)
+    find_default_vpc(account)
+        .await?
         .ok_or_else(|| AwsError::NotReached {
             what: format!("the default VPC of {}", account.region),
             why: format!(
@@ -69,13 +58,21 @@ async fn default_vpc(account: &Account) -> Result<String, AwsError> {
         })
 }
 
-/// The default subnets in zones that offer every machine type of the blueprint: some zones never
-/// got the small types.
-async fn subnets(
-    account: &Account,
-    vpc: &str,
-    blueprint: &Blueprint,
-) -> Result<Vec<Subnet>, AwsError> {
+pub(crate) async fn find_default_vpc(account: &Account) -> Result<Option<String>, AwsError> {
+    let only_default = Filter::builder().name("is-default").values("true").build();
+    let answer = account
+        .ec2
+        .describe_vpcs()
+        .filters(only_default)
+        .send()
+        .await
+        .during("DescribeVpcs")?;
+    let vpc = answer.vpcs().first().and_then(|v| v.vpc_id());
+    Ok(vpc.map(str::to_owned))
+}
+
+/// The default subnets of a VPC, by zone.
+pub(crate) async fn default_subnets(account: &Account, vpc: &str) -> Result<Vec<Subnet>, AwsError> {
     let in_vpc = Filter::builder().name("vpc-id").values(vpc).build();
     let defaults = Filter::builder()
         .name("default-for-az")
@@ -100,6 +97,18 @@ async fn subnets(
         })
         .collect();
     found.sort_by(|a, b| a.zone.cmp(&b.zone));
+    Ok(found)
+}
+
+/// Those in zones that offer every machine type and database class of the blueprint: some zones never
+/// got the small types. The first is where all of it goes, so that nothing is paid for traffic between
+/// zones; the others are for when it has no room.
+async fn subnets(
+    account: &Account,
+    vpc: &str,
+    blueprint: &Blueprint,
+) -> Result<Vec<Subnet>, AwsError> {
+    let mut found = default_subnets(account, vpc).await?;
     let machines: BTreeSet<&String> = blueprint
         .instances
         .values()
@@ -110,16 +119,59 @@ async fn subnets(
         let zones = zones_offering(account, machine).await?;
         found.retain(|s| zones.contains(&s.zone));
     }
+    for database in blueprint.databases.values() {
+        let zones = zones_with_class(account, database).await?;
+        // Where nothing is said of the class, RDS itself will say it.
+        found.retain(|s| zones.is_empty() || zones.contains(&s.zone));
+    }
     if found.is_empty() {
         return Err(AwsError::NotReached {
             what: format!("a default subnet of {vpc}"),
-            why: "none is in a zone that offers the blueprint's machine types".to_owned(),
+            why: format!(
+                "none is in a zone that offers {} together; name other types, or another region",
+                types_of(blueprint).join(", ")
+            ),
         });
     }
     Ok(found)
 }
 
-async fn zones_offering(account: &Account, machine: &str) -> Result<BTreeSet<String>, AwsError> {
+/// The machine types and database classes of a blueprint.
+fn types_of(blueprint: &Blueprint) -> Vec<&str> {
+    let instances = blueprint.instances.values().map(|i| i.machine.as_str());
+    let pools = blueprint.pools.values().map(|p| p.machine.as_str());
+    let databases = blueprint.databases.values().map(|d| d.class.as_str());
+    let types: BTreeSet<&str> = instances.chain(pools).chain(databases).collect();
+    types.into_iter().collect()
+}
+
+/// The zones in which a database of that class can be made.
+async fn zones_with_class(
+    account: &Account,
+    database: &Database,
+) -> Result<BTreeSet<String>, AwsError> {
+    let mut options = account
+        .rds
+        .describe_orderable_db_instance_options()
+        .engine("postgres")
+        .db_instance_class(&database.class)
+        .vpc(true)
+        .into_paginator()
+        .items()
+        .send();
+    let mut zones = BTreeSet::new();
+    while let Some(option) = options.next().await {
+        let option = option.during("DescribeOrderableDBInstanceOptions")?;
+        let named = option.availability_zones().iter().filter_map(|z| z.name());
+        zones.extend(named.map(str::to_owned));
+    }
+    Ok(zones)
+}
+
+pub(crate) async fn zones_offering(
+    account: &Account,
+    machine: &str,
+) -> Result<BTreeSet<String>, AwsError> {
     let this_type = Filter::builder()
         .name("instance-type")
         .values(machine)
@@ -140,7 +192,7 @@ async fn zones_offering(account: &Account, machine: &str) -> Result<BTreeSet<Str
 }
 
 /// The newest image of a base system by its publisher.
-async fn newest(account: &Account, base: BaseImage) -> Result<Base, AwsError> {
+pub(crate) async fn newest(account: &Account, base: BaseImage) -> Result<Base, AwsError> {
     let (owner, pattern) = match base {
         BaseImage::AmazonLinux2023 => ("137112412989", "al2023-ami-2023.*-x86_64"),
         BaseImage::Debian12 => ("136693071363", "debian-12-amd64-*"),
@@ -188,7 +240,12 @@ async fn newest(account: &Account, base: BaseImage) -> Result<Base, AwsError> {
         })
 }
 
-async fn my_address(lookup: &str) -> Result<std::net::IpAddr, AwsError> {
+/// The address that this machine shows to the world.
+///
+/// # Errors
+/// When the service that tells it does not answer, or with something else.
+pub async fn my_address(account: &Account) -> Result<std::net::IpAddr, AwsError> {
+    let lookup = account.target.address_lookup.as_str();
     let failed = |source: Box<dyn std::error::Error + Send + Sync>| AwsError::Here {
         what: format!("asking {lookup} for this machine's address"),
         source,

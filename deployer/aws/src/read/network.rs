@@ -3,50 +3,67 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_ec2::types::{IpPermission, SecurityGroup};
-use deployer_core::inventory::{FoundSecurityGroup, Rule, RuleSource};
+use deployer_core::inventory::{FoundSecurityGroup, Rule, RuleSource, StrayKind};
 use deployer_core::names::{Kind, ResourceName, Scope};
 
-use super::machines::{ours, resource_of};
+use super::listing::Part;
+use super::machines::{filters, ours, resource_of};
+use super::scan::Remembered;
 use crate::account::Account;
-use crate::error::{AwsError, During};
+use crate::error::AwsError;
 
 pub(super) async fn security_groups(
     account: &Account,
     scope: &Scope,
-) -> Result<Vec<FoundSecurityGroup>, AwsError> {
-    let mut pages = account
-        .ec2
-        .describe_security_groups()
-        .filters(ours(scope))
-        .into_paginator()
-        .items()
-        .send();
-    let mut found: Vec<(ResourceName, SecurityGroup)> = Vec::new();
-    while let Some(group) = pages.next().await {
-        let group = group.during("DescribeSecurityGroups")?;
-        if let Some(resource) = resource_of(group.tags()).filter(|r| r.kind == Kind::SecurityGroup)
-        {
-            found.push((resource.name, group));
-        }
-    }
-    let names: BTreeMap<String, ResourceName> = found
-        .iter()
-        .filter_map(|(name, group)| Some((group.group_id()?.to_owned(), name.clone())))
-        .collect();
-    let read = |(resource, group): (ResourceName, SecurityGroup)| {
-        let mut rules: Vec<Rule> = group
-            .ip_permissions()
-            .iter()
-            .flat_map(|p| rules_of(p, &names))
-            .collect();
-        rules.sort();
-        Some(FoundSecurityGroup {
-            id: group.group_id()?.to_owned(),
-            resource,
-            rules,
+    remembered: &Remembered,
+) -> Result<Part, AwsError> {
+    let mut part = Part::default();
+    let mut groups: BTreeMap<String, SecurityGroup> = BTreeMap::new();
+    for filter in filters(scope, remembered, "sg-", "group-id") {
+        let pages = account
+            .ec2
+            .describe_security_groups()
+            .filters(filter)
+            .set_max_results(account.page_size)
+            .into_paginator()
+            .send();
+        let found = &mut groups;
+        part.read_pages("DescribeSecurityGroups", pages, |_, page| {
+            let here = page.security_groups();
+            found.extend(
+                here.iter()
+                    .filter_map(|g| Some((g.group_id()?.to_owned(), g.clone()))),
+            );
+            here.len()
         })
+        .await?;
+    }
+    let resource = |id: &String, group: &SecurityGroup| {
+        resource_of(group.tags())
+            .or_else(|| remembered.get(id)?.parse().ok())
+            .filter(|r| r.kind == Kind::SecurityGroup)
+            .map(|r| r.name)
     };
-    Ok(found.into_iter().filter_map(read).collect())
+    let names: BTreeMap<String, ResourceName> = groups
+        .iter()
+        .filter_map(|(id, group)| Some((id.clone(), resource(id, group)?)))
+        .collect();
+    for (id, group) in &groups {
+        let Some(resource) = names.get(id) else {
+            part.stray(StrayKind::SecurityGroup, id);
+            continue;
+        };
+        let permissions = group.ip_permissions().iter();
+        let mut rules: Vec<Rule> = permissions.flat_map(|p| rules_of(p, &names)).collect();
+        rules.sort();
+        part.inventory.security_groups.push(FoundSecurityGroup {
+            id: id.clone(),
+            resource: resource.clone(),
+            rules,
+        });
+    }
+    part.count_ours();
+    Ok(part)
 }
 
 fn rules_of(permission: &IpPermission, names: &BTreeMap<String, ResourceName>) -> Vec<Rule> {
@@ -80,25 +97,28 @@ fn rules_of(permission: &IpPermission, names: &BTreeMap<String, ResourceName>) -
     ranges.chain(groups).collect()
 }
 
-/// Interfaces that carry our tag and hang on no instance.
-pub(super) async fn interfaces(account: &Account, scope: &Scope) -> Result<Vec<String>, AwsError> {
-    let mut pages = account
+/// Interfaces that carry our tag. Those of an instance of ours go with it.
+pub(super) async fn interfaces(account: &Account, scope: &Scope) -> Result<Part, AwsError> {
+    let pages = account
         .ec2
         .describe_network_interfaces()
         .filters(ours(scope))
+        .set_max_results(account.page_size)
         .into_paginator()
-        .items()
         .send();
-    let mut found = Vec::new();
-    while let Some(interface) = pages.next().await {
-        let interface = interface.during("DescribeNetworkInterfaces")?;
-        let held = interface
-            .attachment()
-            .and_then(|a| a.instance_id())
-            .is_some();
-        if let (false, Some(id)) = (held, interface.network_interface_id()) {
-            found.push(id.to_owned());
+    let mut part = Part::default();
+    part.read_pages("DescribeNetworkInterfaces", pages, |part, page| {
+        for interface in page.network_interfaces() {
+            let Some(id) = interface.network_interface_id() else {
+                continue;
+            };
+            part.inventory.interfaces.push(id.to_owned());
+            if let Some(instance) = interface.attachment().and_then(|a| a.instance_id()) {
+                part.held_by(id, instance);
+            }
         }
-    }
-    Ok(found)
+        page.network_interfaces().len()
+    })
+    .await?;
+    Ok(part)
 }

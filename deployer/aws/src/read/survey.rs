@@ -1,6 +1,7 @@
 //! All that a plan is made from, read at once.
 
 use deployer_core::blueprint::Blueprint;
+use deployer_core::expiry::Timers;
 use deployer_core::inventory::{Ground, Inventory};
 use deployer_core::names::Scope;
 use deployer_core::plan::Stored;
@@ -8,7 +9,7 @@ use deployer_core::settings::{PoolStatus, status_key};
 
 use crate::account::Account;
 use crate::error::AwsError;
-use crate::stored;
+use crate::{stored, timers};
 
 /// What an account holds and offers.
 #[derive(Clone, Debug)]
@@ -19,6 +20,8 @@ pub struct Survey {
     pub ground: Ground,
     /// What the deployment's buckets hold.
     pub stored: Stored,
+    /// What the tags say of its end.
+    pub timers: Timers,
 }
 
 /// Reads all that a plan is made from.
@@ -30,10 +33,11 @@ pub async fn survey(
     scope: &Scope,
     blueprint: &Blueprint,
 ) -> Result<Survey, AwsError> {
-    let (inventory, ground) = tokio::try_join!(
-        super::inventory(account, scope),
+    let ((inventory, refused), mut ground) = tokio::try_join!(
+        super::inventory_with_roles_or_not(account, scope),
         super::ground(account, blueprint)
     )?;
+    ground.roles_refused = refused.map(|error| error.to_string());
     let mut stored = match inventory.home() {
         Some(home) => look_into(account, &home.name, blueprint).await?,
         None => Stored::default(),
@@ -44,10 +48,12 @@ pub async fn survey(
             stored.empty.insert(bucket.resource.clone());
         }
     }
+    let timers = timers::read(account, scope, &inventory).await?;
     Ok(Survey {
         inventory,
         ground,
         stored,
+        timers,
     })
 }
 

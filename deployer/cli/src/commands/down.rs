@@ -1,18 +1,27 @@
-//! `deploy down`: what there is, the question, the teardown and its proof.
+//! `deploy down`: what there is, the question, the teardown, its proof and its receipt.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+mod stays;
 
-use deployer_aws::progress::Progress;
+use std::sync::Arc;
+use std::time::Instant;
+
+use deployer_aws::read::scan;
 use deployer_aws::stored::{Tally, tally};
-use deployer_aws::{Account, AwsError};
-use deployer_core::destroy::Removal;
-use deployer_core::inventory::Inventory;
+use deployer_aws::{Account, Meaning, TargetKind};
+use deployer_core::cost::rates::Rates;
+use deployer_core::inventory::{Inventory, Keep};
+use deployer_core::money::Microdollars;
 use deployer_core::names::Scope;
-use teardown::{Observer, Verdict, tear_down};
+use jiff::Timestamp;
+use serde_json::json;
+use teardown::journaled::Journaled;
+use teardown::receipt::{About, Receipt, cost};
+use teardown::terminal::{Removing, lines, verdict};
+use teardown::{Ended, Teardown, Verdict};
+use tokio::sync::watch;
 
 use crate::arguments;
+use crate::arguments::Kept;
 use crate::confirm::confirm;
 use crate::failure::{Exit, Failure};
 use crate::home::Home;
@@ -20,8 +29,10 @@ use crate::interrupt;
 use crate::invocation::invocation;
 use crate::journal::Record;
 use crate::lock::{AtWork, Lock};
-use crate::report::{Event, Line, Report, counted, reader};
-use crate::session::{Found, Session, find, whereabouts};
+use crate::prices::rates;
+use crate::report::{Event, counted, reader};
+use crate::session::{Session, whereabouts};
+use stays::{count_kept, password_text, stays_text, what_stays};
 
 pub(super) async fn down(given: &arguments::Down) -> Result<Exit, Failure> {
     let home = Home::find()?;
@@ -30,69 +41,190 @@ pub(super) async fn down(given: &arguments::Down) -> Result<Exit, Failure> {
     let at_work = AtWork::begin(&home).await?;
     // Before the look: what an `up` has begun to make may not be there yet.
     let _lock = Lock::take(&home, &given.name, "down")?;
-    let Some(Found {
-        session,
-        scope,
-        inventory,
-    }) = find(&home, &given.name, &given.whereabouts).await?
-    else {
-        return nothing_there(&home, &at_work, given, &*report).await;
+    let journal = Journaled::read(&home, &given.name);
+    let looked = look(&home, given, &journal).await?;
+    for (region, why) in &looked.unreadable {
+        let text = format!("{region} could not be read and is left out: {why}");
+        report.event(&Event::Note { text: &text });
+    }
+    let Some((session, inventory)) = looked.found else {
+        return nothing_there(looked.empty, &home, &at_work, given, &journal, stop).await;
     };
-    let photos = count_photos(&session.account, &inventory).await?;
+    let scope = session.account.scope(given.name.clone());
+    let mut rates = rates(&home, &session.account);
+    let cost = cost(&inventory, rates.as_ref());
+    let (goes, kept) = inventory.part(keep(given));
+    if let Some(rates) = &mut rates {
+        count_kept(&session.account, &kept, rates).await?;
+    }
+    let photos = count_photos(&session.account, &goes).await?;
     if !given.json {
-        eprint!("{}", what_goes(&scope, &inventory, photos));
+        eprint!("{}", what_goes(&scope, &goes, photos));
+        let stays = what_stays(&goes, &kept, given.final_snapshot);
+        eprint!("{}", stays_text(&stays, rates.as_ref()));
+        eprint!("{}", password_text(&goes, &kept));
     }
     if !given.yes {
         confirm(&question(photos)).await?;
     }
-    let begun = Instant::now();
-    let observer = Removing {
-        report: report.clone(),
-        begun: Mutex::default(),
+    let last = last_snapshot(given);
+    let bill = Bill {
+        rates: rates.as_ref(),
+        cost,
     };
-    let quiet = session.account.target.pace.quiet;
-    let verdict = tear_down(&session.account, &scope, quiet, stop, &observer).await;
+    let begun = Begun::now();
+    let teardown = teardown_of(&session.account, &scope, given, &journal, last.as_deref());
+    let observer = Removing::to(Arc::clone(&report));
+    let ended = teardown.run(stop, &observer).await;
     report.event(&Event::Finished);
-    let took = begun.elapsed();
-    conclude(verdict, given, &home, &at_work, session, took, &scope).await
+    conclude(&ended, given, &home, &session, &journal, &begun, &bill)?
+        .close(session, &home, &at_work)
+        .await
 }
 
-/// Nothing of it anywhere. What is remembered of it goes too.
+/// Where it was looked for.
+struct Looked {
+    found: Option<(Session, Inventory)>,
+    /// Where there is nothing of it.
+    empty: Vec<Session>,
+    /// Regions that do not answer, and why.
+    unreadable: Vec<(String, String)>,
+}
+
+/// Looks for the deployment. A region that may not be read is named and left out, unless it is where
+/// this machine remembers having made something, or the only one that was asked for.
+async fn look(
+    home: &Home,
+    given: &arguments::Down,
+    journal: &Journaled,
+) -> Result<Looked, Failure> {
+    let sessions = whereabouts(home, &given.name, &given.whereabouts).await?;
+    let is_only = sessions.len() == 1;
+    let mut looked = Looked {
+        found: None,
+        empty: Vec::new(),
+        unreadable: Vec::new(),
+    };
+    for session in sessions {
+        let account = &session.account;
+        let scope = account.scope(given.name.clone());
+        let mut scan = scan(account, &scope, &journal.remembered).await;
+        if !scan.inventory.is_empty() {
+            looked.found = Some((session, scan.inventory));
+            return Ok(looked);
+        }
+        let Some(unread) = scan.unread.pop() else {
+            looked.empty.push(session);
+            continue;
+        };
+        let is_closed = matches!(
+            unread.error.meaning(),
+            Meaning::NotAllowed | Meaning::Credentials
+        );
+        if is_only && scan.listings.is_empty() {
+            let looking = format!("looking for {} in {}", given.name, account.region);
+            return Err(Failure::aws(looking)(unread.error));
+        } else if is_only || !is_closed {
+            looked.empty.push(session);
+        } else {
+            let region = account.region.clone();
+            looked.unreadable.push((region, unread.error.to_string()));
+        }
+    }
+    Ok(looked)
+}
+
+fn keep(given: &arguments::Down) -> Keep {
+    Keep {
+        databases: given.keep.contains(&Kept::Database),
+        buckets: given.keep.contains(&Kept::Bucket),
+    }
+}
+
+fn last_snapshot(given: &arguments::Down) -> Option<String> {
+    let now = Timestamp::now().strftime("%Y%m%d-%H%M%S");
+    given.final_snapshot.then(|| format!("last-{now}"))
+}
+
+fn teardown_of<'a>(
+    account: &'a Account,
+    scope: &'a Scope,
+    given: &arguments::Down,
+    journal: &'a Journaled,
+    last_snapshot: Option<&'a str>,
+) -> Teardown<'a> {
+    Teardown {
+        account,
+        scope,
+        remembered: &journal.remembered,
+        keep: keep(given),
+        last_snapshot,
+        last_made: journal.last,
+        quiet: account.target.pace.quiet,
+    }
+}
+
+/// Nothing of it anywhere. Where something may still come to light, because this machine has made it
+/// or it is an account, that is waited for and proven. What is remembered of it goes too.
 async fn nothing_there(
+    sessions: Vec<Session>,
     home: &Home,
     at_work: &AtWork,
     given: &arguments::Down,
-    report: &dyn Report,
+    journal: &Journaled,
+    stop: watch::Receiver<bool>,
 ) -> Result<Exit, Failure> {
-    for session in whereabouts(home, &given.name, &given.whereabouts).await? {
+    let report = reader(given.json);
+    for session in sessions {
+        let kind = session.account.target.kind;
+        if Record::read(home, &given.name).is_some() || kind == TargetKind::Aws {
+            let scope = session.account.scope(given.name.clone());
+            let begun = Begun::now();
+            let observer = Removing::to(Arc::clone(&report));
+            let teardown = teardown_of(&session.account, &scope, given, journal, None);
+            let ended = teardown.run(stop.clone(), &observer).await;
+            if !matches!(ended.verdict, Verdict::Zero) {
+                let rates = rates(home, &session.account);
+                let bill = Bill {
+                    rates: rates.as_ref(),
+                    cost: None,
+                };
+                return conclude(&ended, given, home, &session, journal, &begun, &bill)?
+                    .close(session, home, at_work)
+                    .await;
+            }
+        }
         session.close(home, at_work).await?;
     }
     Record::forget(home, &given.name);
     home.remove_if_empty();
     report.event(&Event::Finished);
-    tell(
-        given.json,
-        &format!("There is nothing of {} here.", given.name),
-        "nothing",
-    );
+    let mut text = format!("There is nothing of {} here.", given.name);
+    if let Some(near) = Record::nearest(home, &given.name) {
+        text.push_str(&format!(" There is {near}: did you mean it?"));
+    }
+    if given.json {
+        println!(
+            "{}",
+            json!({ "event": "verdict", "verdict": "nothing", "text": text })
+        );
+    } else {
+        println!("{text}");
+    }
     Ok(Exit::Done)
 }
 
-fn what_goes(scope: &Scope, inventory: &Inventory, photos: Tally) -> String {
-    let listed = inventory.listed();
-    let width = listed.iter().map(|l| l.resource.len()).max().unwrap_or(0);
+fn what_goes(scope: &Scope, goes: &Inventory, photos: Tally) -> String {
     let mut text = format!(
-        "{} in account {}, {}:\n",
-        scope.deployment, scope.account, scope.region
+        "{} in account {}, {}:\n{}",
+        scope.deployment,
+        scope.account,
+        scope.region,
+        lines(&goes.listed(), '-', None)
     );
-    for line in &listed {
-        let sign = console::style('-').red().for_stderr();
-        text.push_str(&format!(
-            "  {sign} {:width$}  {} {}\n",
-            line.resource, line.id, line.state
-        ));
+    if !goes.buckets.is_empty() {
+        text.push_str(&format!("  and {} with it.\n", photos_text(photos)));
     }
-    text.push_str(&format!("  and {} with it.\n", photos_text(photos)));
     text
 }
 
@@ -126,135 +258,106 @@ async fn count_photos(account: &Account, inventory: &Inventory) -> Result<Tally,
     Ok(all)
 }
 
-async fn conclude(
-    verdict: Verdict,
-    given: &arguments::Down,
-    home: &Home,
-    at_work: &AtWork,
-    session: Session,
-    took: Duration,
-    scope: &Scope,
-) -> Result<Exit, Failure> {
-    let again = format!("{} down {}", invocation(), given.name);
-    match verdict {
-        Verdict::Zero => {
-            Record::forget(home, &given.name);
-            session.close(home, at_work).await?;
-            home.remove_if_empty();
-            let text = format!(
-                "ZERO: nothing of {} is left in {} ({:.1} s, two empty listings).",
-                given.name,
-                scope.region,
-                took.as_secs_f64()
-            );
-            tell(given.json, &text, "zero");
-            Ok(Exit::Done)
+/// When a teardown was begun, by both clocks.
+struct Begun {
+    at: Timestamp,
+    since: Instant,
+}
+
+impl Begun {
+    fn now() -> Begun {
+        Begun {
+            at: Timestamp::now(),
+            since: Instant::now(),
         }
-        Verdict::Remains { left, failures } => {
-            tell(given.json, "REMAINS:", "remains");
-            for line in &left {
-                tell(
-                    given.json,
-                    &format!("  {} {} {}", line.resource, line.id, line.state),
-                    "remains",
-                );
-            }
-            for (removal, error) in &failures {
-                eprintln!("  {} {}: {error}", removal.resource, removal.id);
-            }
-            eprintln!("Try again: {again}");
-            Ok(Exit::Remains)
-        }
-        Verdict::CannotProve(error) => {
-            tell(
-                given.json,
-                &format!("CANNOT PROVE that nothing is left: {error}"),
-                "cannot-prove",
-            );
-            eprintln!("Try again: {again}");
-            Ok(Exit::CannotProve)
-        }
-        Verdict::Stopped => Err(Failure::Interrupted {
-            hint: format!("some of it is left; go on with: {again}"),
-        }),
     }
 }
 
-fn tell(json: bool, text: &str, verdict: &str) {
-    if json {
+/// What things cost, where they are billed.
+struct Bill<'a> {
+    rates: Option<&'a Rates>,
+    /// What it has cost.
+    cost: Option<Microdollars>,
+}
+
+/// How a teardown ends, before localcloud is left.
+struct Conclusion {
+    exit: Exit,
+    is_over: bool,
+}
+
+impl Conclusion {
+    async fn close(self, session: Session, home: &Home, at_work: &AtWork) -> Result<Exit, Failure> {
+        if self.is_over {
+            session.close(home, at_work).await?;
+            home.remove_if_empty();
+        }
+        Ok(self.exit)
+    }
+}
+
+/// Says what it has come to, and writes the receipt.
+fn conclude(
+    ended: &Ended,
+    given: &arguments::Down,
+    home: &Home,
+    session: &Session,
+    journal: &Journaled,
+    begun: &Begun,
+    bill: &Bill<'_>,
+) -> Result<Conclusion, Failure> {
+    let scope = &session.account.scope(given.name.clone());
+    let again = format!("{} down {}", invocation(), given.name);
+    if matches!(ended.verdict, Verdict::Stopped) {
+        return Err(Failure::Interrupted {
+            hint: format!("some of it is left; go on with: {again}"),
+        });
+    }
+    let (text, word, exit) = verdict(ended, scope, begun.since.elapsed(), bill.rates);
+    let receipt = Receipt::of(
+        ended,
+        &About {
+            scope,
+            target: session.account.target.kind.as_str(),
+            began: begun.at,
+            made: &journal.made,
+            rates: bill.rates,
+            cost: bill.cost,
+        },
+    );
+    if given.json {
         println!(
             "{}",
-            serde_json::json!({ "event": "verdict", "verdict": verdict, "text": text })
+            json!({ "event": "verdict", "verdict": word, "text": text })
         );
     } else {
         println!("{text}");
     }
+    if let Some(receipt) = &receipt {
+        write_receipt(receipt, home, given.json);
+    }
+    if matches!(ended.verdict, Verdict::Zero) {
+        Record::forget(home, &given.name);
+    }
+    if exit != Exit::Done {
+        eprintln!("Try again: {again}");
+    }
+    Ok(Conclusion {
+        exit,
+        is_over: exit == Exit::Done,
+    })
 }
 
-/// Turns what the teardown says into events.
-struct Removing {
-    report: Arc<dyn Report>,
-    begun: Mutex<BTreeMap<usize, Instant>>,
-}
-
-impl Observer for Removing {
-    fn planned(&self, removals: &[Removal]) {
-        let line = |(step, r): (usize, &Removal)| Line {
-            step,
-            sign: '-',
-            verb: "remove",
-            resource: r.resource.clone(),
-            detail: r.id.clone(),
-            changes: Vec::new(),
-        };
-        self.report.event(&Event::Steps {
-            steps: removals.iter().enumerate().map(line).collect(),
-        });
-    }
-
-    fn started(&self, step: usize) {
-        self.begun
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(step, Instant::now());
-        self.report.event(&Event::Started { step });
-    }
-
-    fn progress(&self, step: usize) -> Progress {
-        let report = self.report.clone();
-        Progress::new(move |text| report.event(&Event::Waiting { step, text: &text }))
-    }
-
-    fn ended(&self, step: usize, result: &Result<(), AwsError>) {
-        let begun = self
-            .begun
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(&step)
-            .copied();
-        let seconds = begun.map_or(0.0, |b| b.elapsed().as_secs_f64());
-        match result {
-            Ok(()) => self.report.event(&Event::Done {
-                step,
-                id: None,
-                seconds,
-            }),
-            Err(error) => self.report.event(&Event::Failed {
-                step,
-                error: &error.to_string(),
-                seconds,
-            }),
-        }
-    }
-
-    fn scanning(&self, scan: u32, after: Duration) {
-        if after > Duration::from_secs(1) {
-            let text = format!(
-                "looking a {} time in {} s",
-                if scan == 1 { "first" } else { "second" },
-                after.as_secs()
+/// A receipt that cannot be written does not change what has happened.
+fn write_receipt(receipt: &Receipt, home: &Home, json: bool) {
+    match receipt.write(&home.receipts()) {
+        Ok(place) if json => {
+            println!(
+                "{}",
+                json!({ "event": "receipt", "path": place, "receipt": receipt })
             );
-            self.report.event(&Event::Note { text: &text });
         }
+        Ok(place) => println!("Receipt: {}", place.with_extension("html").display()),
+        Err(error) => eprintln!("The receipt could not be written: {error}"),
     }
 }

@@ -62,7 +62,7 @@ fn choose<'a>(
         return Err(Failure::Unfinished {
             what: format!("no instance is called {}", wanted.unwrap_or("so")),
             hint: if there.is_empty() {
-                "there are none".to_owned()
+                "there are none yet, or none any more".to_owned()
             } else {
                 format!("there are {}", there.join(", "))
             },

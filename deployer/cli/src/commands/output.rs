@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 use crate::arguments;
 use crate::failure::{Exit, Failure};
 use crate::home::Home;
+use crate::journal::Record;
 use crate::outputs::{self, Shown};
 use crate::session::find_one;
 
@@ -19,7 +20,7 @@ pub(super) async fn output(given: &arguments::Output) -> Result<Exit, Failure> {
     if doors.is_empty() {
         return Err(Failure::Unfinished {
             what: format!("{} is not finished: it has no addresses yet", given.name),
-            hint: format!("{} up goes on with it", crate::invocation::invocation()),
+            hint: format!("{} goes on with it", Record::up_again(&home, &given.name)),
         });
     }
     let mut outputs: Vec<(String, String)> =

@@ -7,6 +7,7 @@ use deployer_aws::{read, stored};
 use deployer_core::blueprint::Service;
 use deployer_core::inventory::InstanceState;
 use deployer_core::names::ResourceName;
+use deployer_core::reach::Unreachable;
 use deployer_core::settings::{Document, PoolStatus, pool_blueprint_key};
 use serde_json::{Map, Value};
 use tokio::sync::watch;
@@ -21,14 +22,20 @@ use crate::report::{Event, Report};
 /// and each that is replaced as long too.
 const DEADLINE: Duration = Duration::from_secs(10 * 60);
 
+/// How long a connection is waited for that nothing answers: a first packet may be lost.
+const SILENCE: Duration = Duration::from_secs(4);
+/// How often in a row a door of a deployment that is well may stay silent. A look takes seconds then.
+const SILENT_LOOKS: u32 = 3;
+
 /// Waits until every single instance that manages a pool says so in the bucket, and every door
-/// answers.
+/// answers. Where all is well and a door stays silent for whoever asks from here, the answer says why.
 pub(super) async fn await_ready(
     site: &Site,
     stop: watch::Receiver<bool>,
     report: &dyn Report,
-) -> Result<(), Failure> {
+) -> Result<Option<Unreachable>, Failure> {
     let mut since = Instant::now();
+    let mut silent_looks = 0;
     let managers = site.blueprint.instances.iter();
     let names: Vec<&ResourceName> = managers
         .filter(|(_, instance)| instance.services.contains(&Service::Manager))
@@ -36,9 +43,19 @@ pub(super) async fn await_ready(
         .collect();
     let mut said = String::new();
     loop {
-        let waiting = what_is_missing(site, &names).await?;
-        let Some(waiting) = waiting else {
-            return Ok(());
+        let waiting = match what_is_missing(site, &names).await? {
+            Missing::Nothing => return Ok(None),
+            Missing::Answer(door) if silent_looks + 1 == SILENT_LOOKS => {
+                return why_silent(site, &door).await.map(Some);
+            }
+            Missing::Answer(door) => {
+                silent_looks += 1;
+                format!("{} at {} stays silent", door.service, door.url)
+            }
+            Missing::Work(waiting) => {
+                silent_looks = 0;
+                waiting
+            }
         };
         if waiting != said {
             report.event(&Event::Note {
@@ -68,27 +85,51 @@ pub(super) async fn await_ready(
     }
 }
 
-async fn what_is_missing(
-    site: &Site,
-    instances: &[&ResourceName],
-) -> Result<Option<String>, Failure> {
+/// What is missing until a deployment can be used from here.
+enum Missing {
+    Nothing,
+    /// A service has not come so far; in words.
+    Work(String),
+    /// All is well as far as the manager can see, but from this door comes nothing at all.
+    Answer(Door),
+}
+
+async fn what_is_missing(site: &Site, instances: &[&ResourceName]) -> Result<Missing, Failure> {
     let bucket = site.with_sources(|s| {
         deployer_core::settings::home_bucket(s.blueprint, s.known).map(str::to_owned)
     });
     let bucket = bucket.map_err(Failure::here("looking for the bucket"))?;
     for name in instances {
         if let Some(waiting) = what_a_manager_lacks(site, &bucket, name).await? {
-            return Ok(Some(waiting));
+            return Ok(Missing::Work(waiting));
         }
     }
     for door in doors(site).await? {
-        let readiness = door.readiness().await;
-        if let Readiness::NotYet(reason) = readiness {
-            let Door { service, url, .. } = door;
-            return Ok(Some(format!("{service} at {url} {reason}")));
+        match door.readiness().await {
+            Readiness::Ready => {}
+            Readiness::Silent => return Ok(Missing::Answer(door)),
+            Readiness::NotYet(reason) => {
+                let Door { service, url, .. } = door;
+                return Ok(Missing::Work(format!("{service} at {url} {reason}")));
+            }
         }
     }
-    Ok(None)
+    Ok(Missing::Nothing)
+}
+
+/// Holds the rules of a silent door against the address that asks.
+async fn why_silent(site: &Site, door: &Door) -> Result<Unreachable, Failure> {
+    let failed = || Failure::aws("looking why a door is silent");
+    let here = read::my_address(&site.account).await.map_err(failed())?;
+    let inventory = read::inventory(&site.account, &site.scope)
+        .await
+        .map_err(failed())?;
+    let instance = inventory.instances.iter().find(|i| i.id == door.instance);
+    let instance = instance.ok_or_else(|| Failure::Unfinished {
+        what: format!("{} is gone while it was asked", door.instance),
+        hint: "the same command goes on from there".to_owned(),
+    })?;
+    Ok(Unreachable::new(&inventory, instance, door.port, here))
 }
 
 /// An instance that has ended is not waited for.
@@ -107,7 +148,7 @@ async fn insist_it_runs(site: &Site, name: &ResourceName, id: Option<&str>) -> R
     Err(Failure::Unfinished {
         what: format!("instance/{name} has ended while its services were starting"),
         hint: format!(
-            "{invocation} up makes another; if it ends too, {invocation} logs {deployment} says why"
+            "the same command makes another; if it ends too, {invocation} logs {deployment} says why"
         ),
     })
 }
@@ -163,7 +204,12 @@ async fn doors(site: &Site) -> Result<Vec<Door>, Failure> {
 }
 
 /// The addresses, the password, the token if the API takes one, and what to try next.
-pub(super) async fn print_outputs(site: &Site, took: Duration, json: bool) -> Result<(), Failure> {
+pub(super) async fn print_outputs(
+    site: &Site,
+    took: Duration,
+    unreachable: Option<&Unreachable>,
+    json: bool,
+) -> Result<(), Failure> {
     let failed = || Failure::aws("looking for the addresses");
     let inventory = read::inventory(&site.account, &site.scope)
         .await
@@ -178,11 +224,17 @@ pub(super) async fn print_outputs(site: &Site, took: Duration, json: bool) -> Re
         let mut event = Map::from_iter([("event".to_owned(), Value::from("ready"))]);
         event.extend(doors.into_iter().map(|d| (d.service, Value::from(d.url))));
         event.insert("seconds".to_owned(), Value::from(took.as_secs_f64()));
+        if let Some(why) = unreachable {
+            event.insert("unreachable".to_owned(), Value::from(why.to_string()));
+        }
         println!("{}", Value::from(event));
         return Ok(());
     }
     let (invocation, name) = (invocation(), &site.blueprint.name);
-    println!("\n{name} is up ({:.1} s).\n", took.as_secs_f64());
+    match unreachable {
+        None => println!("\n{name} is up ({:.1} s).\n", took.as_secs_f64()),
+        Some(why) => println!("\n{name} is up, but not reachable from here: {why}.\n"),
+    }
     for door in &doors {
         println!("  {:10} {}", door.service, door.url);
     }
@@ -214,6 +266,8 @@ pub(super) async fn print_outputs(site: &Site, took: Duration, json: bool) -> Re
 /// Whether a service can do its work.
 enum Readiness {
     Ready,
+    /// Not even its machine answers.
+    Silent,
     /// In words that follow its name.
     NotYet(String),
 }
@@ -228,8 +282,16 @@ impl Door {
         match request("GET", &format!("{}/readyz", self.url), None).await {
             Ok((200, _)) => Readiness::Ready,
             Ok((_, body)) => Readiness::NotYet(what_it_waits_for(&body)),
+            Err(_) if self.is_silent().await => Readiness::Silent,
             Err(_) => Readiness::NotYet("does not answer yet".to_owned()),
         }
+    }
+
+    /// Whether a connection is neither made nor refused, as where a security group drops it.
+    async fn is_silent(&self) -> bool {
+        let at = self.url.strip_prefix("http://").unwrap_or(&self.url);
+        let connecting = tokio::net::TcpStream::connect(at);
+        tokio::time::timeout(SILENCE, connecting).await.is_err()
     }
 }
 

@@ -6,7 +6,7 @@ use tokio::process::Command;
 
 use crate::arguments;
 use crate::failure::{Exit, Failure};
-use crate::programs;
+use crate::programs::Source;
 use crate::report::{Event, reader};
 
 /// What `scaler` ends with when its options or the trace are wrong.
@@ -14,9 +14,10 @@ const WRONG_USE: i32 = 64;
 
 pub(super) async fn simulate(given: &arguments::Simulate) -> Result<Exit, Failure> {
     let report = reader(false);
-    let folder = programs::build(&*report).await?;
+    let source = Source::here()?;
+    source.build(&*report).await?;
     report.event(&Event::Finished);
-    let path = folder.join("scaler");
+    let path = source.folder.join("scaler");
     let status = Command::new(&path)
         .arg("simulate")
         .args(&given.arguments)

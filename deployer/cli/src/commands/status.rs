@@ -1,12 +1,15 @@
 //! `deploy status`.
 
+use deployer_aws::timers;
+use deployer_core::expiry::{Expiry, in_words};
 use deployer_core::inventory::Inventory;
 use deployer_core::names::Kind;
 use deployer_core::settings::PoolStatus;
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::arguments;
+use crate::bill;
 use crate::failure::{Exit, Failure};
 use crate::home::Home;
 use crate::invocation::invocation;
@@ -21,7 +24,7 @@ pub(super) async fn status(given: &arguments::Status) -> Result<Exit, Failure> {
         return Ok(Exit::Done);
     };
     let found = find_one(&home, name, &given.whereabouts).await?;
-    let seen = look(&found).await?;
+    let seen = look(&home, &found).await?;
     if given.json {
         println!("{}", seen.as_json(&found));
     } else {
@@ -92,9 +95,12 @@ struct Seen {
     rows: Vec<Row>,
     doors: Vec<(Door, bool)>,
     pool: Option<PoolStatus>,
+    expires_at: Option<Expiry>,
+    /// The command that goes on with it, should it not be finished.
+    up_again: String,
 }
 
-async fn look(found: &Found) -> Result<Seen, Failure> {
+async fn look(home: &Home, found: &Found) -> Result<Seen, Failure> {
     let account = &found.session.account;
     let reading = || Failure::aws(format!("looking at {}", found.scope.deployment));
     let mut doors = Vec::new();
@@ -111,10 +117,13 @@ async fn look(found: &Found) -> Result<Seen, Failure> {
             outputs::pool_status(account, running.bucket, &running.instance.resource.name).await;
         pool = pool.or(status.map_err(reading())?);
     }
+    let timers = timers::read(account, &found.scope, &found.inventory).await;
     Ok(Seen {
         rows: rows(&found.inventory),
         doors,
         pool,
+        expires_at: timers.map_err(reading())?.expires_at(),
+        up_again: Record::up_again(home, &found.scope.deployment),
     })
 }
 
@@ -125,10 +134,7 @@ fn rows(inventory: &Inventory) -> Vec<Row> {
         let endpoint = database
             .and_then(|d| d.endpoint.as_ref())
             .map(|e| format!("{}:{}", e.host, e.port));
-        let address = instance
-            .and_then(|i| i.address())
-            .map(str::to_owned)
-            .or(endpoint);
+        let address = instance.and_then(|i| i.public_address.clone()).or(endpoint);
         let born = instance
             .and_then(|i| i.launched.as_deref())
             .or(database.and_then(|d| d.created.as_deref()));
@@ -164,9 +170,24 @@ impl Seen {
             console::style("not well").red()
         };
         let mut text = format!(
-            "{} in {}: {word}\n\n",
+            "{} in {}: {word}\n",
             found.scope.deployment, found.scope.region
         );
+        if let Some(end) = self.expires_at {
+            let told = bill::until(end, Timestamp::now()).told;
+            let (invocation, name) = (invocation(), &found.scope.deployment);
+            text.push_str(&format!(
+                "{told}; {invocation} extend {name} 2h makes it later\n"
+            ));
+        }
+        if self.doors.is_empty() {
+            text.push_str(&format!(
+                "it is not finished: {} goes on with it\n",
+                self.up_again
+            ));
+        } else {
+            text.push('\n');
+        }
         for (door, well) in &self.doors {
             let health = if *well { "answers" } else { "does not answer" };
             text.push_str(&format!("  {:24} {health:16} {}\n", door.service, door.url));
@@ -194,6 +215,7 @@ impl Seen {
             "deployment": found.scope.deployment.as_str(),
             "account": found.scope.account,
             "region": found.scope.region,
+            "expires-at": self.expires_at,
             "well": self.well(),
             "services": doors.collect::<Vec<_>>(),
             "pool": self.pool.as_ref().map(|p| json!({ "nodes": p.nodes, "wanted": p.wanted, "ready": p.ready, "replacing": p.replacing })),
@@ -220,31 +242,13 @@ fn age(born: Option<&str>) -> String {
     let Some(born) = born.and_then(|text| text.parse::<Timestamp>().ok()) else {
         return String::new();
     };
-    in_words(Timestamp::now().duration_since(born))
-}
-
-fn in_words(age: SignedDuration) -> String {
-    let seconds = age.as_secs().max(0);
-    match seconds {
-        0..60 => format!("{seconds} s"),
-        60..3600 => format!("{} min", seconds / 60),
-        3600..86_400 => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
-        _ => format!("{} d {} h", seconds / 86_400, seconds % 86_400 / 3600),
-    }
+    let age = Timestamp::now().duration_since(born).as_secs();
+    in_words(u64::try_from(age).unwrap_or(0))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn ages_are_told_in_the_two_largest_units() {
-        let words = |seconds| in_words(SignedDuration::from_secs(seconds));
-        assert_eq!(words(-3), "0 s");
-        assert_eq!(words(59), "59 s");
-        assert_eq!(words(11_520), "3 h 12 min");
-        assert_eq!(words(90_000), "1 d 1 h");
-    }
 
     #[test]
     fn a_row_is_a_line_while_it_fits_a_terminal() {

@@ -9,11 +9,14 @@ use deployer_aws::progress::Progress;
 use deployer_aws::{AwsError, TargetKind};
 use deployer_core::blueprint::Blueprint;
 use deployer_core::plan::{Plan, Step};
+use deployer_core::reach::Unreachable;
 use tokio::sync::watch;
 
-use super::prepare::{self, Prepared, prepare};
+use super::prepare::{self, Prepared, prepare, refuse_what_cannot_be};
 use super::ready;
+use super::rehearse;
 use crate::arguments;
+use crate::binding::Binding;
 use crate::confirm::confirm;
 use crate::failure::{Exit, Failure};
 use crate::home::Home;
@@ -21,12 +24,16 @@ use crate::interrupt;
 use crate::invocation::invocation;
 use crate::journal::{Journal, Record};
 use crate::lock::{AtWork, Lock};
-use crate::programs;
+use crate::programs::Source;
+use crate::renewal;
 use crate::report::{Event, Report, Stream, counted, lines, plan_text, reader};
 use crate::session::Session;
 
 pub(super) async fn up(given: &arguments::Up) -> Result<Exit, Failure> {
     let blueprint = prepare::blueprint(&given.blueprint)?;
+    if given.rehearsal.rehearse {
+        return rehearse::rehearse(given, blueprint).await;
+    }
     let home = Home::find()?;
     let stop = interrupt::listen()?;
     let report = reader(given.json);
@@ -53,47 +60,81 @@ async fn go_up(
     stop: watch::Receiver<bool>,
     report: Arc<dyn Report>,
 ) -> Result<Exit, Failure> {
-    let folder = programs::build(&*report).await?;
+    let source = Source::of(given.place.target.into(), &blueprint)?;
+    source.build(&*report).await?;
     report.event(&Event::Finished);
     let begun = Instant::now();
-    let built = programs::inspect(&folder, given.place.target.into()).await?;
+    let built = source.inspect().await?;
     let _at_work = AtWork::begin(home).await?;
     let _lock = Lock::take(home, &blueprint.name, "up")?;
-    let session =
-        Session::open(home, given.place.target.into(), &blueprint.region, &folder).await?;
-    let prepared = prepare(&session, &blueprint, &built, &given.remove).await?;
-    show(&blueprint, &session, &prepared.plan, given.json);
+    let bound = Binding::of(home, &blueprint.name);
+    let kind = given.place.target.into();
+    let session = Session::open(home, &bound, kind, &blueprint.region, &source.folder).await?;
+    let mut prepared = prepare(home, &session, &blueprint, &built, &given.remove).await?;
+    show(&blueprint, &session, &prepared, given.json);
     refuse_what_cannot_be(&prepared.plan)?;
-    ask(given, &session, &prepared.plan).await?;
+    prepared.bill.refuse_expired()?;
+    if !prepared.plan.is_empty() {
+        prepared.bill.refuse_over_budget()?;
+    }
+    ask(given, &session, &bound, &prepared).await?;
     if interrupt::asked(&stop) {
         return Err(interrupted(&blueprint));
     }
     remember(home, &blueprint, given, &session)?;
     let journal = Journal::open(home, &blueprint.name)?;
-    let Prepared {
-        scope,
-        ground,
-        plan,
-    } = prepared;
-    let site = Site::new(
-        session.account,
-        scope,
-        blueprint,
-        ground,
-        folder,
-        built,
-        plan.known.clone(),
-    );
-    apply(&site, &plan, &journal, stop.clone(), &report).await?;
-    ready::await_ready(&site, stop, &*report).await?;
-    ready::print_outputs(&site, begun.elapsed(), given.json).await?;
-    Ok(Exit::Done)
+    loop {
+        let Prepared {
+            scope,
+            ground,
+            plan,
+            ..
+        } = prepared;
+        let site = Site::new(
+            session.account.clone(),
+            scope,
+            blueprint.clone(),
+            ground,
+            source.folder.clone(),
+            built.clone(),
+            plan.known.clone(),
+        );
+        match make(&site, &plan, &journal, stop.clone(), &report).await {
+            Err(failure) if failure.is_expired() && renewal::is_possible(&session.account) => {
+                failure.print();
+                renewal::renew(&session.account).await?;
+                // What was cut off half way is planned anew, as another `up` would.
+                prepared = prepare(home, &session, &blueprint, &built, &given.remove).await?;
+                refuse_what_cannot_be(&prepared.plan)?;
+            }
+            made => {
+                let unreachable = made?;
+                let took = begun.elapsed();
+                ready::print_outputs(&site, took, unreachable.as_ref(), given.json).await?;
+                return Ok(Exit::Done);
+            }
+        }
+    }
 }
 
-fn show(blueprint: &Blueprint, session: &Session, plan: &Plan, json: bool) {
+/// Carries the plan out, and waits until what it made answers; where it cannot from here, the answer
+/// says why.
+async fn make(
+    site: &Site,
+    plan: &Plan,
+    journal: &Journal,
+    stop: watch::Receiver<bool>,
+    report: &Arc<dyn Report>,
+) -> Result<Option<Unreachable>, Failure> {
+    apply(site, plan, journal, stop.clone(), report).await?;
+    ready::await_ready(site, stop, &**report).await
+}
+
+fn show(blueprint: &Blueprint, session: &Session, prepared: &Prepared, json: bool) {
     if json {
         return;
     }
+    let plan = &prepared.plan;
     let place = match session.account.target.kind {
         TargetKind::Local => "on this laptop, costs nothing".to_owned(),
         TargetKind::Aws => format!("account {}, {}", session.account.id, session.account.region),
@@ -108,30 +149,28 @@ fn show(blueprint: &Blueprint, session: &Session, plan: &Plan, json: bool) {
         );
     }
     eprint!("{}", plan_text(plan, Stream::Error));
-}
-
-fn refuse_what_cannot_be(plan: &Plan) -> Result<(), Failure> {
-    if plan.refusals.is_empty() {
-        return Ok(());
+    eprint!("{}", prepared.bill.as_text());
+    if let Some(warning) = prepared.bill.warning() {
+        eprintln!("{warning}");
     }
-    let refused: Vec<String> = plan
-        .refusals
-        .iter()
-        .map(|r| format!("{}: {}", r.resource, r.reason))
-        .collect();
-    Err(Failure::Refused {
-        what: format!(
-            "the blueprint asks for what cannot be done; nothing was changed:\n  {}",
-            refused.join("\n  ")
-        ),
-        hint: String::new(),
-    })
 }
 
 /// Only what costs money is asked about: data is lost only where it was named, with `--remove`.
-async fn ask(given: &arguments::Up, session: &Session, plan: &Plan) -> Result<(), Failure> {
-    if given.yes || plan.steps.is_empty() || session.account.target.kind == TargetKind::Local {
+async fn ask(
+    given: &arguments::Up,
+    session: &Session,
+    bound: &Binding,
+    prepared: &Prepared,
+) -> Result<(), Failure> {
+    let plan = &prepared.plan;
+    if given.yes || plan.steps.is_empty() {
         return Ok(());
+    }
+    if session.account.target.kind == TargetKind::Local {
+        return match prepared.bill.is_long() {
+            true => confirm("It lives for more than 30 days.").await,
+            false => Ok(()),
+        };
     }
     let lost: Vec<&str> = plan
         .steps
@@ -143,8 +182,14 @@ async fn ask(given: &arguments::Up, session: &Session, plan: &Plan) -> Result<()
         [] => String::new(),
         lost => format!(" It deletes {} for good.", lost.join(" and ")),
     };
+    // Somebody else in the account may have named theirs so too.
+    let foreign = if prepared.exists && !bound.is_known() {
+        " A deployment of this name is there already, and this machine did not make it."
+    } else {
+        ""
+    };
     confirm(&format!(
-        "This makes things that bill in account {}.{loses}",
+        "This makes things that bill in account {}.{foreign}{loses}",
         session.account.id
     ))
     .await
@@ -160,6 +205,7 @@ fn remember(
         name: blueprint.name.clone(),
         target: session.account.target.kind,
         region: session.account.region.clone(),
+        account: Some(session.account.id.clone()),
         blueprint: std::path::absolute(&given.blueprint)
             .unwrap_or_else(|_| given.blueprint.clone()),
         begun: Record::read(home, &blueprint.name).map_or_else(jiff::Timestamp::now, |r| r.begun),
@@ -243,7 +289,7 @@ fn conclude(site: &Site, plan: &Plan, outcome: Outcome) -> Result<(), Failure> {
         return Err(interrupted(&site.blueprint));
     };
     eprintln!(
-        "{left} of {} done and kept; {invocation} up goes on from there, {invocation} down {name} takes it away",
+        "{left} of {} done and kept; the same command goes on from there, {invocation} down {name} takes it away",
         plan.steps.len(),
         invocation = invocation(),
     );

@@ -4,10 +4,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod python;
 mod table;
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
 use jiff::SignedDuration;
@@ -58,7 +59,7 @@ impl Place {
 
     /// Runs scripts with Python of an environment; gives back the calls that were answered.
     fn run(&self, environment: &str, scripts: &[&str]) -> BTreeSet<Call> {
-        let environment = installed(environment);
+        let environment = python::installed(environment);
         let calls = self.folder.path().join("calls");
         // Without an address the tools would call AWS.
         let script = r#"eval "$("$DEPLOY" env)"; : "${AWS_ENDPOINT_URL:?}"; exec "$@""#;
@@ -106,23 +107,6 @@ impl Place {
         let credentials = &self.cloud.cloud().context.credentials;
         credentials.issue(role, validity)
     }
-}
-
-/// An environment that is as the repository wants it.
-fn installed(name: &str) -> PathBuf {
-    let wanted = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/clients/requirements")
-        .join(name)
-        .with_extension("txt");
-    let target = Path::new(env!("CARGO_TARGET_TMPDIR")).parent().unwrap();
-    let environment = target.join("clients").join(name);
-    let made = std::fs::read(environment.join("requirements.txt")).unwrap_or_default();
-    assert!(
-        made == std::fs::read(wanted).unwrap(),
-        "{} is not there or old; make it: cargo xtask ci --only tools",
-        environment.display()
-    );
-    environment
 }
 
 fn said(output: &Output) -> String {

@@ -6,13 +6,15 @@ use std::path::{Path, PathBuf};
 use crate::Call;
 
 /// The headings of the table's parts, and the services as signatures name them.
-const SERVICES: [(&str, &str); 6] = [
+const SERVICES: [(&str, &str); 8] = [
     ("EC2", "ec2"),
     ("IAM", "iam"),
     ("STS", "sts"),
     ("RDS", "rds"),
     ("S3", "s3"),
     ("CloudWatch", "monitoring"),
+    ("CloudWatch Logs", "logs"),
+    ("Service Quotas", "servicequotas"),
 ];
 /// Folders with Rust programs and tests that call localcloud through the SDK.
 const CALLERS: [&str; 4] = ["deployer", "localcloud/tests", "services", "teardown"];
@@ -87,6 +89,8 @@ fn actions() -> BTreeSet<Call> {
         ("sts.rs", "sts"),
         ("rds.rs", "rds"),
         ("cloudwatch.rs", "monitoring"),
+        ("logs.rs", "logs"),
+        ("quotas.rs", "servicequotas"),
     ] {
         let text = read(&folder.join(file));
         let arms = text

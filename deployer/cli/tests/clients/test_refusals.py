@@ -85,9 +85,9 @@ class Refusals(unittest.TestCase):
             (client("sts").get_session_token, {}, "GetSessionToken", "InvalidAction"),
             (client("rds").describe_db_clusters, {}, "DescribeDBClusters", "InvalidAction"),
             (
-                metrics.describe_alarms,
+                metrics.describe_insight_rules,
                 {},
-                "DescribeAlarms",
+                "DescribeInsightRules",
                 "UnknownOperationException" if typed else "InvalidAction",
             ),
             (client("s3").get_bucket_acl, {"Bucket": "none"}, "GetBucketAcl", "NotImplemented"),

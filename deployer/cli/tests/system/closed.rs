@@ -33,6 +33,7 @@ fn the_api_is_closed_and_opened_by_an_edit_and_photos_stay() {
     assert!(said.out.contains(&format!("Authorization: Bearer {token}")));
     assert!(!said.err.contains(&token), "told where logs are kept");
     every_door_asks_for_it(&laptop, &token);
+    the_programs_that_try_it_show_the_token(&laptop);
     let plan = laptop.run(&PLAN, 0);
     assert!(!plan.out.contains(&token) && !plan.err.contains(&token));
     it_is_kept_where_secrets_are(&laptop, &token);
@@ -51,6 +52,14 @@ fn the_plan_tells_it(laptop: &Laptop) {
         (&change["what"], &change["from"], &change["to"]),
         (&"api".into(), &"open".into(), &"token".into())
     );
+}
+
+fn the_programs_that_try_it_show_the_token(laptop: &Laptop) {
+    let load = ["load", "elastic-cache", "--duration", "1s", "--keys", "5"];
+    let load = [&load[..], &["--prepare", "--verify", "--max-failures", "0"]].concat();
+    laptop.run(&load, 0);
+    let refused = laptop.run(&["check", "elastic-cache"], 1);
+    assert!(refused.err.contains("photos are stored"), "{}", refused.err);
 }
 
 fn token(laptop: &Laptop) -> String {

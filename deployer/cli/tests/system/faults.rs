@@ -104,17 +104,34 @@ fn a_program_that_took_a_port_meanwhile_is_named_and_nothing_is_lost() {
     assert!(localcloud.wait().unwrap().success());
     assert!(laptop.processes("").is_empty());
 
-    let front_end = photos.address().to_owned();
-    let foreign = TcpListener::bind(&front_end).unwrap();
+    // Inside, where the service itself would listen.
+    let service = format!("{}:5000", private_address(&laptop, photos.address()));
+    let foreign = TcpListener::bind(&service).unwrap();
     let refused = laptop.run(&["up", "blueprints/elastic-cache.yaml"], 1);
-    let named = format!("(process {}) listens on {front_end}", std::process::id());
+    let named = format!("(process {}) listens on {service}", std::process::id());
     assert!(refused.err.contains(&named), "{}", refused.err);
     drop(foreign);
     laptop.up();
+    // It was stopped and started: its public address is another one.
+    assert_ne!(laptop.front_end(), format!("http://{}", photos.address()));
+    let photos = photos.moved_to(&laptop.front_end());
     photos.await_service();
     photos.assert_all_there();
     laptop.run(&SETTLED, 0);
     laptop.down_to_zero();
+}
+
+/// The address inside of the instance whose front-end has this one outside, as localcloud's state has
+/// it.
+fn private_address(laptop: &Laptop, front_end: &str) -> String {
+    let state = std::fs::read(laptop.home().join("localcloud/state/ec2.json")).unwrap();
+    let state: serde_json::Value = serde_json::from_slice(&state).unwrap();
+    let (public, _) = front_end.split_once(':').unwrap();
+    let regions = state["regions"].as_object().unwrap().values();
+    let mut instances =
+        regions.flat_map(|region| region["instances"].as_object().unwrap().values());
+    let instance = instances.find(|instance| instance["public-address"] == public);
+    instance.unwrap()["address"].as_str().unwrap().to_owned()
 }
 
 #[test]

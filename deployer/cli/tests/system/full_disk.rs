@@ -17,7 +17,7 @@ const TEST: &str = "full_disk::a_full_disk_is_told_loses_nothing_and_can_be_clea
 /// Where the small disk is, once this runs on it.
 const DISK: &str = "BIVOUAC_TEST_DISK";
 /// A deployment needs two thirds of it.
-const SIZE: &str = "600m";
+const SIZE: &str = "1g";
 
 #[test]
 fn a_full_disk_is_told_loses_nothing_and_can_be_cleared() {

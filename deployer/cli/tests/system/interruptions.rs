@@ -68,6 +68,19 @@ fn killed_anywhere_a_second_up_finishes_it() {
 }
 
 #[test]
+fn what_is_not_finished_says_how_to_go_on() {
+    let laptop = Laptop::new();
+    cut_off(&laptop, 33, Signal::SIGKILL);
+    let goes_on = "up blueprints/elastic-cache.yaml goes on with it";
+    let status = laptop.run(&["status", "elastic-cache"], 0).out;
+    assert!(status.contains("not well"), "{status}");
+    assert!(status.contains(goes_on), "{status}");
+    let output = laptop.run(&["output", "elastic-cache"], 1).err;
+    assert!(output.contains(goes_on), "{output}");
+    laptop.down_to_zero();
+}
+
+#[test]
 fn a_second_command_is_refused_while_one_is_at_work() {
     let laptop = Laptop::new();
     let mut command = laptop.deploy(&["up", "blueprints/elastic-cache.yaml"]);

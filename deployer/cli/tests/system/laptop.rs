@@ -165,6 +165,15 @@ impl Laptop {
 
     /// What localcloud answers its owner in its own name.
     pub(crate) fn ask_localcloud(&self, what: &str) -> Value {
+        self.call_localcloud("GET", what)
+    }
+
+    /// Tells localcloud something, as its owner.
+    pub(crate) fn tell_localcloud(&self, what: &str) -> Value {
+        self.call_localcloud("POST", what)
+    }
+
+    fn call_localcloud(&self, method: &str, what: &str) -> Value {
         let file = self.home().join("localcloud/endpoint.json");
         let file: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
         let address = file["endpoint"].as_str().unwrap().replace("http://", "");
@@ -172,7 +181,7 @@ impl Laptop {
         let mut stream = std::net::TcpStream::connect(&address).unwrap();
         write!(
             stream,
-            "GET /_localcloud/{what} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\nauthorization: Bearer {secret}\r\n\r\n"
+            "{method} /_localcloud/{what} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\nauthorization: Bearer {secret}\r\n\r\n"
         )
         .unwrap();
         let mut answer = String::new();
@@ -194,15 +203,13 @@ impl Laptop {
         self.outputs()["front-end"].as_str().unwrap().to_owned()
     }
 
-    /// The processes of the home whose command line holds these words, in the order of their ids.
+    /// The processes of the home whose command line holds these words, the oldest first. Their ids do
+    /// not tell: they begin anew once the kernel has given out the highest.
     pub(crate) fn processes(&self, words: &str) -> Vec<i32> {
-        let all = processes_of(&self.home()).into_iter();
-        let mut found: Vec<i32> = all
-            .filter(|(_, line)| line.contains(words))
-            .map(|(pid, _)| pid)
-            .collect();
-        found.sort_unstable();
-        found
+        let mut found = processes_of(&self.home());
+        found.retain(|(_, line)| line.contains(words));
+        found.sort_by_key(|(pid, _)| (started(*pid), *pid));
+        found.into_iter().map(|(pid, _)| pid).collect()
     }
 
     /// Ends all that the home runs at once, as when the machine loses its power.
@@ -228,7 +235,16 @@ impl Laptop {
     pub(crate) fn assert_no_trace(&self) {
         let left = processes_of(&self.home());
         assert!(left.is_empty(), "processes are left: {left:?}");
-        let kept: Vec<_> = walk(&self.home());
+        // The receipts of what went are meant to stay.
+        let receipts = self.home().join("receipts");
+        let is_receipt = |path: &PathBuf| {
+            let kind = path.extension();
+            *path == receipts
+                || path.parent() == Some(&receipts)
+                    && kind.is_some_and(|kind| kind == "json" || kind == "html")
+        };
+        let mut kept = walk(&self.home());
+        kept.retain(|path| !is_receipt(path));
         assert!(kept.is_empty(), "files are left: {kept:?}");
     }
 }
@@ -245,6 +261,15 @@ pub(crate) fn kill_all(pids: &[i32]) {
     for pid in pids {
         let _ = kill(Pid::from_raw(*pid), Signal::SIGKILL);
     }
+}
+
+/// When a process was started, in the kernel's ticks (field 22 of proc_pid_stat(5)). `None` if it has
+/// ended.
+fn started(pid: i32) -> Option<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The second field is the program's name, which may hold anything.
+    let (_, fields) = stat.rsplit_once(')')?;
+    fields.split_whitespace().nth(19)?.parse().ok()
 }
 
 /// What a program said, and how it ended.

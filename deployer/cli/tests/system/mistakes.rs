@@ -181,6 +181,22 @@ fn plan_writes_nothing() {
 }
 
 #[test]
+fn a_deployment_is_found_under_nearly_its_name_and_in_its_own_region() {
+    let laptop = Laptop::new();
+    laptop.up();
+    let near = "there is elastic-cache: did you mean it?";
+    let status = laptop.run(&["status", "elastic-cach"], 1).err;
+    assert!(status.contains(near), "{status}");
+    let down = laptop.run(&["down", "elastic-cach", "--yes"], 0);
+    assert!(down.out.to_lowercase().contains(near), "{}", down.out);
+    let elsewhere = ["down", "elastic-cache", "--region", "eu-west-1", "--yes"];
+    let refusal = laptop.run(&elsewhere, 3).err;
+    assert!(refusal.contains("us-east-1"), "{refusal}");
+    assert!(refusal.contains("leave --region out"), "{refusal}");
+    laptop.down_to_zero();
+}
+
+#[test]
 fn down_without_a_terminal_asks_for_yes() {
     let laptop = Laptop::new();
     laptop.up();

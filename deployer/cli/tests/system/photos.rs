@@ -55,6 +55,14 @@ impl Photos {
         }))
     }
 
+    /// The same photos, where their front-end is now.
+    pub(crate) fn moved_to(&self, front_end: &str) -> Photos {
+        let moved = Photos::at(front_end);
+        let sent = self.0.sent.lock().unwrap().clone();
+        *moved.0.sent.lock().unwrap() = sent;
+        moved
+    }
+
     /// `address:port` of the front-end.
     pub(crate) fn address(&self) -> &str {
         &self.0.at

@@ -46,6 +46,8 @@ fn what_readme_says_works_as_typed() {
         "status elastic-cache",
         "output elastic-cache --show-password",
         "load elastic-cache --prepare --verify --duration 10s",
+        "plan blueprints/elastic-cache.yaml",
+        "check elastic-cache --delete-photos",
     ] {
         let line = format!("cargo run --release -- {line}");
         assert!(commands.contains(&line), "README does not say {line}");
@@ -83,7 +85,8 @@ fn what_readme_says_of_accounts_is_understood() {
     for line in on_an_account {
         let said = type_in(&laptop, &line);
         assert_eq!(said.code, Some(1), "{line} said\n{}", said.err);
-        assert!(said.err.contains("connecting to AWS"), "{}", said.err);
+        let all = format!("{}{}", said.out, said.err);
+        assert!(all.contains("no AWS credentials were found"), "{all}");
     }
 }
 

@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use load::endpoints::{Options, check};
+use load::endpoints::{Options, Unusable, check};
 use serde_json::Value;
 
 use crate::laptop::Laptop;
@@ -59,6 +59,10 @@ fn every_endpoint_answers_as_the_contract_says(laptop: &Laptop) {
         ..Options::default()
     };
     let runtime = tokio::runtime::Runtime::new().unwrap();
+    // The manager deletes everything as a front-end does, and says of nothing that it is there.
+    let manager = laptop.outputs()["manager"].as_str().unwrap().to_owned();
+    let refusal = runtime.block_on(check(&manager, Options::default()));
+    assert!(matches!(refusal, Err(Unusable::Uncounted { .. })));
     let report = runtime
         .block_on(check(&laptop.front_end(), options))
         .unwrap();
@@ -67,6 +71,14 @@ fn every_endpoint_answers_as_the_contract_says(laptop: &Laptop) {
 
 /// Logs in to the manager and opens its overview, for which it reads CloudWatch.
 fn somebody_looks_at_the_charts(laptop: &Laptop) {
+    let cookie = log_in(laptop);
+    let manager = laptop.outputs()["manager"].as_str().unwrap().to_owned();
+    let overview = see(&manager, "GET /", &cookie);
+    assert!(overview.contains("The last 30 minutes"), "{overview}");
+}
+
+/// Logs in to the manager as soon as it answers: the cookie.
+pub(crate) fn log_in(laptop: &Laptop) -> String {
     let said = laptop.run(&["output", "elastic-cache", "--show-password", "--json"], 0);
     let outputs: Value = serde_json::from_str(&said.out).unwrap();
     let (manager, password) = (
@@ -79,8 +91,12 @@ fn somebody_looks_at_the_charts(laptop: &Laptop) {
     let form = format!("csrf-token={token}&password={password}");
     let let_in = ask(manager, "POST /login", begun, &form);
     assert!(let_in.starts_with("HTTP/1.1 303"), "{let_in}");
-    let overview = ask(manager, "GET /", between(&let_in, "set-cookie: ", ";"), "");
-    assert!(overview.contains("The last 30 minutes"), "{overview}");
+    between(&let_in, "set-cookie: ", ";").to_owned()
+}
+
+/// What the manager shows somebody who has logged in.
+pub(crate) fn see(manager: &str, what: &str, cookie: &str) -> String {
+    ask(manager, what, cookie, "")
 }
 
 fn ask(address: &str, what: &str, cookie: &str, form: &str) -> String {
@@ -98,7 +114,7 @@ fn ask(address: &str, what: &str, cookie: &str, form: &str) -> String {
     answer
 }
 
-fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
+pub(crate) fn between<'a>(text: &'a str, before: &str, after: &str) -> &'a str {
     let rest = text
         .split_once(before)
         .unwrap_or_else(|| panic!("{text}"))

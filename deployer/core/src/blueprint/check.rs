@@ -3,6 +3,7 @@
 mod image;
 mod instance;
 mod known;
+mod limits;
 mod network;
 mod pool;
 mod roles;
@@ -138,6 +139,9 @@ impl Check<'_> {
         self.check_version(head, raw.bivouac);
         let name = self.check_name(head, raw.name);
         let region = self.check_region(head, raw.region);
+        let ttl = Self::check_ttl(raw.ttl);
+        let budget = self.check_budget(raw.budget);
+        let max_instances = self.check_max_instances(raw.max_instances);
         let groups = self.section(raw.security_groups, |c, _, raw| {
             c.check_security_group(&known, raw)
         });
@@ -167,6 +171,9 @@ impl Check<'_> {
         Some(Blueprint {
             name: name?,
             region: region?,
+            ttl: ttl?,
+            budget: budget?,
+            max_instances: max_instances?,
             security_groups: sections.groups.right,
             roles: roles.right,
             databases: sections.databases.right,
@@ -262,6 +269,15 @@ impl Check<'_> {
                 self.note_help(head, "`bivouac` is missing here", help);
             }
             _ => {}
+        }
+    }
+
+    /// The outer `None` means that a problem has been noted, the inner one that nothing is said.
+    fn check_max_instances(&self, most: Field<i64>) -> Option<Option<u32>> {
+        match most {
+            Field::Missing => Some(None),
+            Field::Wrong => None,
+            Field::Set(most) => self.within("`max-instances`", &most, 1, 1000).map(Some),
         }
     }
 

@@ -84,6 +84,45 @@ pub(crate) fn memory(machine: &str) -> Option<u64> {
     })
 }
 
+/// A type whose processors are included in part only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Burst<'a> {
+    /// For example `t3`.
+    pub family: &'a str,
+    /// Its virtual processors.
+    pub vcpus: u64,
+    /// What of each of them is included, in thousandths.
+    pub included: u64,
+}
+
+/// What is included in a burstable type; `None` for every other.
+/// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/burstable-credits-baseline-concepts.html>
+#[must_use]
+pub fn burst(machine: &str) -> Option<Burst<'_>> {
+    let (family, size) = machine.split_once('.')?;
+    let (vcpus, included) = match (family, size) {
+        ("t2", "nano") => (1, 50),
+        ("t2", "micro") => (1, 100),
+        ("t2", "small") => (1, 200),
+        ("t2", "medium") => (2, 200),
+        ("t2", "large") => (2, 300),
+        ("t2", "xlarge") => (4, 225),
+        ("t2", "2xlarge") => (8, 169),
+        ("t3" | "t3a" | "t4g", "nano") => (2, 50),
+        ("t3" | "t3a" | "t4g", "micro") => (2, 100),
+        ("t3" | "t3a" | "t4g", "small" | "medium") => (2, 200),
+        ("t3" | "t3a" | "t4g", "large") => (2, 300),
+        ("t3" | "t3a" | "t4g", "xlarge") => (4, 400),
+        ("t3" | "t3a" | "t4g", "2xlarge") => (8, 400),
+        _ => return None,
+    };
+    Some(Burst {
+        family,
+        vcpus,
+        included,
+    })
+}
+
 /// What a cache may fill: the system, the service and requests in flight keep a quarter, and
 /// 256 MiB at least.
 pub(crate) fn room(memory: u64) -> u64 {

@@ -264,10 +264,8 @@ pub(crate) fn did_you_mean<'k>(
 }
 
 /// The one of `known` that `found` was probably meant to be.
-pub(crate) fn nearest<'k>(
-    found: &str,
-    known: impl IntoIterator<Item = &'k str>,
-) -> Option<&'k str> {
+#[must_use]
+pub fn nearest<'k>(found: &str, known: impl IntoIterator<Item = &'k str>) -> Option<&'k str> {
     if found.len() > 64 {
         return None;
     }

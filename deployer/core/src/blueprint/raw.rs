@@ -1,6 +1,9 @@
 //! The grammar: blueprint and recipe as they are written. Reading and the JSON Schema both come
 //! from these types, so neither can know a key that the other does not.
 
+mod sources;
+mod units;
+
 use std::fmt;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
@@ -8,7 +11,11 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 
 use super::reader::{At, Field};
-use super::{Api, BaseImage, Policy, Service};
+use super::{Api, BaseImage, CpuCredits, Policy, Service};
+use crate::expiry::Lifetime;
+
+pub(crate) use sources::RawSources;
+pub(crate) use units::{Bytes, GIB, MIB, Money};
 
 /// The pattern of a resource's name; its checked form is `ResourceName`.
 const RESOURCE_NAME: &str = "^[a-z]([a-z0-9]|-[a-z0-9]){0,15}$";
@@ -29,6 +36,18 @@ pub(crate) struct RawBlueprint {
     pub(crate) name: Field<String>,
     /// The AWS region, for example `us-east-1`.
     pub(crate) region: Field<String>,
+    /// How long it lives from its first `up` on, for example `8h`, `90m` or `1h30m`. When left out:
+    /// 8 hours on an account, for ever on a laptop.
+    #[serde(default)]
+    pub(crate) ttl: Field<Lifetime>,
+    /// What it may cost at the worst; what would cost more is refused.
+    #[serde(default)]
+    pub(crate) budget: Field<RawBudget>,
+    /// How many instances may run in the account at once, whosever they are; 9 in a Learner Lab, where
+    /// more are ended, and as many as AWS allows elsewhere, when left out.
+    #[serde(default)]
+    #[schemars(range(min = 1, max = 1000))]
+    pub(crate) max_instances: Field<i64>,
     /// Who may reach what.
     #[serde(default)]
     pub(crate) security_groups: Field<Named<RawSecurityGroup>>,
@@ -49,6 +68,19 @@ pub(crate) struct RawBlueprint {
     /// Pools of equal instances.
     #[serde(default)]
     pub(crate) pools: Field<Named<RawPool>>,
+}
+
+/// What a deployment may cost with its largest pool and every processor busy: one of both, or both.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[schemars(rename = "Budget")]
+pub(crate) struct RawBudget {
+    /// In an hour, for example `0.40 USD`.
+    #[serde(default)]
+    pub(crate) per_hour: Field<Money>,
+    /// Until it expires, for example `5 USD`.
+    #[serde(default)]
+    pub(crate) total: Field<Money>,
 }
 
 /// What may come in. All may go out.
@@ -74,9 +106,8 @@ pub(crate) struct RawIngress {
     #[serde(default)]
     #[schemars(regex(pattern = "^[0-9]+ *- *[0-9]+$"))]
     pub(crate) ports: Field<String>,
-    /// `my-ip` (the address this laptop shows to the world), a range of addresses like
-    /// `203.0.113.0/24`, or the name of a security group.
-    pub(crate) from: Field<String>,
+    /// Who gets in.
+    pub(crate) from: Field<RawSources>,
 }
 
 /// A role for instances: a policy of ours, or an instance profile that the account has.
@@ -158,6 +189,10 @@ pub(crate) struct RawInstance {
     /// Who may use the API of its front-end and manager; `open` when left out.
     #[serde(default)]
     pub(crate) api: Field<Api>,
+    /// `standard` slows it down when its CPU credits are used up, `unlimited` bills what it needs
+    /// beyond them; AWS's choice for its type when left out: `unlimited`, but for t2.
+    #[serde(default)]
+    pub(crate) cpu_credits: Field<CpuCredits>,
 }
 
 /// A pool of equal instances, made and removed by the manager.
@@ -170,6 +205,9 @@ pub(crate) struct RawPool {
     /// The nodes' instance type, for example `t3.micro`.
     #[serde(rename = "type")]
     pub(crate) machine: Field<String>,
+    /// As for a single instance.
+    #[serde(default)]
+    pub(crate) cpu_credits: Field<CpuCredits>,
     /// The nodes' role.
     pub(crate) role: Field<String>,
     /// The nodes' security group.
@@ -281,6 +319,8 @@ pub(crate) enum RawProgram {
     Manager,
     /// What decides the pool's size.
     Scaler,
+    /// Takes the deployment away when it has expired.
+    Teardown,
 }
 
 impl RawProgram {
@@ -291,6 +331,7 @@ impl RawProgram {
             RawProgram::FrontEnd => "front-end",
             RawProgram::Manager => "manager",
             RawProgram::Scaler => "scaler",
+            RawProgram::Teardown => "teardown",
         }
     }
 }
@@ -352,84 +393,5 @@ impl<T: JsonSchema> JsonSchema for Field<T> {
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
         T::json_schema(generator)
-    }
-}
-
-/// A number of bytes, written with its unit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Bytes(pub(crate) u64);
-
-/// One MiB in bytes.
-pub(crate) const MIB: u64 = 1 << 20;
-/// One GiB in bytes.
-pub(crate) const GIB: u64 = 1 << 30;
-
-impl std::str::FromStr for Bytes {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let digits = text.trim_start_matches(|c: char| c.is_ascii_digit());
-        let (number, unit) = text.split_at(text.len() - digits.len());
-        let unit = unit.trim();
-        let bytes = match unit {
-            "MiB" => MIB,
-            "GiB" => GIB,
-            "TiB" => GIB << 10,
-            "" => return Err(format!("`{text}` needs a unit: MiB, GiB or TiB")),
-            _ if matches!(unit.to_ascii_lowercase().as_str(), "m" | "mb" | "mib") => {
-                return Err(format!("write `{number} MiB`: 1 MiB is 1,048,576 bytes"));
-            }
-            _ if matches!(unit.to_ascii_lowercase().as_str(), "g" | "gb" | "gib") => {
-                return Err(format!(
-                    "write `{number} GiB`: 1 GiB is 1,073,741,824 bytes"
-                ));
-            }
-            _ => {
-                return Err(format!(
-                    "`{text}` is not a size: write a whole number and MiB, GiB or TiB"
-                ));
-            }
-        };
-        let number: u64 = number.parse().map_err(|_| match number {
-            "" => format!("`{text}` is not a size: write a number first, for example `64 {unit}`"),
-            _ => format!("`{text}` is too large"),
-        })?;
-        number
-            .checked_mul(bytes)
-            .map(Bytes)
-            .ok_or_else(|| format!("`{text}` is too large"))
-    }
-}
-
-impl<'de> Deserialize<'de> for Bytes {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Size;
-        impl Visitor<'_> for Size {
-            type Value = Bytes;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a size like `64 MiB`")
-            }
-            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Bytes, E> {
-                text.parse().map_err(E::custom)
-            }
-            fn visit_i128<E: serde::de::Error>(self, number: i128) -> Result<Bytes, E> {
-                self.visit_str(&number.to_string())
-            }
-        }
-        deserializer.deserialize_any(Size)
-    }
-}
-
-impl JsonSchema for Bytes {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Bytes".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "pattern": "^[0-9]+ *(MiB|GiB|TiB)$" })
     }
 }

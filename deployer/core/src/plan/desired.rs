@@ -4,7 +4,7 @@ use sha2::{Digest, Sha256};
 
 use crate::blueprint::{Blueprint, Image, Ingress, SecurityGroup, Source};
 use crate::inventory::{Ground, Rule, RuleSource};
-use crate::plan::Programs;
+use crate::plan::{Programs, instance_program_names};
 
 /// The rules a security group should have. `my-ip` becomes the address of this laptop; it is left
 /// out while that is not known.
@@ -79,8 +79,7 @@ pub fn recipe_hash(image: &Image) -> String {
 pub fn needed_programs(blueprint: &Blueprint) -> std::collections::BTreeSet<String> {
     let mut needed = std::collections::BTreeSet::new();
     for instance in blueprint.instances.values() {
-        needed.insert("boot".to_owned());
-        needed.extend(instance.services.iter().map(|s| s.as_str().to_owned()));
+        needed.extend(instance_program_names(instance).map(str::to_owned));
     }
     for image in blueprint.images.values() {
         needed.extend(image.recipe.programs.iter().cloned());

@@ -19,7 +19,7 @@ mod published;
 mod removals;
 mod settings;
 
-pub use machines::{artifact_key, instance_program_names};
+pub use machines::{artifact_key, instance_program_names, misfits, static_build};
 
 /// The plan while it grows.
 pub(super) struct Draft<'a> {
@@ -41,6 +41,7 @@ impl<'a> Draft<'a> {
             role_names: found_roles.map(|(r, n)| (r.clone(), n.clone())).collect(),
             steps: Steps::default(),
         };
+        draft.known.expires_at = at.expires_at;
         for name in at.blueprint.buckets.keys() {
             let fresh = || at.scope.global_name(name, at.dice);
             draft.bucket_names.entry(name.clone()).or_insert_with(fresh);
@@ -82,6 +83,46 @@ impl<'a> Draft<'a> {
 
     fn stored(&self, key: &str) -> bool {
         self.at.stored.keys.iter().any(|k| k == key)
+    }
+
+    /// What has no timer, or another one, is given the deployment's.
+    pub(super) fn expiry(&mut self) {
+        let Some(expires_at) = self.at.expires_at else {
+            return;
+        };
+        let things = self.at.timers.other_than(expires_at);
+        if things.is_empty() {
+            return;
+        }
+        let detail = match things.as_slice() {
+            [one] => format!("{one} learns when it ends: {expires_at}"),
+            more => format!("{} things learn when they end: {expires_at}", more.len()),
+        };
+        let action = Action::MarkExpiry { things, expires_at };
+        self.steps.add("expiry", Verb::Change, detail, action, &[]);
+    }
+
+    /// What is to run at first has to fit into the account; what a pool may grow to need not.
+    pub(super) fn ceiling(&mut self) {
+        let blueprint = self.at.blueprint;
+        let Some(most) = self.at.ground.most_instances(blueprint) else {
+            return;
+        };
+        let single = u32::try_from(blueprint.instances.len()).unwrap_or(u32::MAX);
+        let pools = || blueprint.pools.values().map(|pool| &pool.size);
+        let first = single.saturating_add(pools().map(|size| size.start).sum());
+        let largest = single.saturating_add(pools().map(|size| size.max).sum());
+        if first > most {
+            let reason = format!(
+                "{first} instances are to run, and the account may have {most} at once; make `start` smaller"
+            );
+            self.steps.refuse("max-instances".to_owned(), reason);
+        } else if largest > most {
+            let text = format!(
+                "the account may have {most} instances at once, other people's too; the pools stop growing there, short of {largest}"
+            );
+            self.steps.note("max-instances", text);
+        }
     }
 
     /// The home comes before the others, so that it can be told from them whatever is cut off.
@@ -184,6 +225,10 @@ impl<'a> Draft<'a> {
                     self.known.profiles.insert(name.clone(), profile.clone());
                     self.steps.settled += 1;
                 }
+                Role::Allow { .. } if self.at.ground.roles_refused.is_some() => {
+                    let said = self.at.ground.roles_refused.clone().unwrap_or_default();
+                    self.steps.refuse(resource, format!("these credentials may not list roles, and so cannot make one safely ({said}); in a Learner Lab write {{ existing: LabInstanceProfile }}"));
+                }
                 Role::Allow { template, file } => {
                     match policy::render(template, &self.policy_context()) {
                         Ok(text) => self.role(name, &resource, text),
@@ -234,7 +279,9 @@ impl<'a> Draft<'a> {
             account: at.scope.account.clone(),
             region: at.scope.region.clone(),
             deployment: at.scope.deployment.to_string(),
+            prefix: at.scope.prefix(),
             namespace: at.scope.namespace(),
+            expires_at: at.expires_at.map(|end| end.to_string()),
             bucket: self
                 .home_name()
                 .and_then(|name| self.bucket_names.get(name))

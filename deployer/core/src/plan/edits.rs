@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::blueprint::{Database, Image, Pool};
+use crate::blueprint::{CpuCredits, Database, Image, Pool};
 use crate::inventory::{FoundDatabase, FoundImage};
 use crate::plan::Change;
 use crate::settings::PoolStatus;
@@ -60,6 +60,8 @@ impl PublishedPool<'_> {
     fn make(&self, pool: &Pool, parts: &PoolParts<'_>) -> Vec<Change> {
         let told = |key: &str| text(&self.document[key]);
         let id = |id: Option<&String>| id.map_or("a new one", String::as_str).to_owned();
+        let credits = pool.cpu_credits.map_or("AWS's default", CpuCredits::as_str);
+        let was_credits = self.document["cpu-credits"].as_str();
         let compared = [
             ("image", told("image"), id(parts.image)),
             ("type", told("type"), pool.machine.clone()),
@@ -68,6 +70,11 @@ impl PublishedPool<'_> {
                 "security-group",
                 text(&self.document["security-groups"][0]),
                 id(parts.group),
+            ),
+            (
+                "cpu-credits",
+                was_credits.unwrap_or("AWS's default").to_owned(),
+                credits.to_owned(),
             ),
         ];
         compared

@@ -68,6 +68,12 @@ impl Steps {
         self.made_by.contains_key(resource)
     }
 
+    /// Whether a step bakes that image.
+    pub(super) fn bakes(&self, image: &ResourceName) -> bool {
+        let mut actions = self.list.iter().map(|step| &step.action);
+        actions.any(|a| matches!(a, Action::BakeImage { resource, .. } if resource == image))
+    }
+
     /// Notes what cannot be done.
     pub(super) fn refuse(&mut self, resource: String, reason: impl Into<String>) {
         self.refusals.push(Refusal {

@@ -148,8 +148,8 @@ fn texts_that_only_look_like_numbers_or_truth_are_told_as_texts() {
 fn references_in_a_circle() {
     // Groups may let each other in, and themselves.
     let text = sample_with(&[(
-        "      - { port: 5003, from: door }",
-        "      - { port: 5003, from: door }\n      - { port: 5003, from: nodes }\n      - { port: 22, from: data }",
+        "      - { port: 5003, from: [door, nodes] }",
+        "      - { port: 5003, from: [door, nodes] }\n      - { port: 22, from: data }",
     )]);
     read(&text).unwrap();
     // What stands for itself does not.

@@ -26,7 +26,7 @@ fn every_problem_is_told_at_once() {
 #[test]
 fn references_that_lead_nowhere() {
     insta::assert_snapshot!(told(&[
-        ("from: door }", "from: dor }"),
+        ("from: [door, nodes] }", "from: dor }"),
         ("from: door }", "from: myip }"),
         ("security-group: data", "security-group: date"),
         ("role: manager", "role: admin"),
@@ -118,8 +118,8 @@ fn repeated_keys_and_names() {
             "services: [front-end, manager, scaler, manager]"
         ),
         (
-            "      - { port: 5003, from: door }",
-            "      - { port: 5003, from: door }\n      - { ports: 5003-5003, from: door }"
+            "      - { port: 5003, from: [door, nodes] }",
+            "      - { port: 5003, from: [door, nodes] }\n      - { ports: 5003-5003, from: door }"
         ),
     ]));
 }
@@ -142,7 +142,7 @@ fn names_that_aws_would_refuse() {
 fn ranges_of_addresses() {
     insta::assert_snapshot!(told(&[
         ("from: my-ip }", "from: 203.0.113.7/24 }"),
-        ("from: door }", "from: 203.0.113.7 }"),
+        ("from: [door, nodes] }", "from: 203.0.113.7 }"),
         ("from: door }", "from: 2001:db8::/32 }"),
     ]));
 }
@@ -245,5 +245,50 @@ fn a_misspelt_key_is_told_once_and_its_value_too() {
         ("security-groups:", "security_groups:"),
         ("pools:", "pool:"),
         ("capacity: 64 MiB", "Capacity: 64 GiB"),
+    ]));
+}
+
+#[test]
+fn lifetimes_and_budgets_that_are_none() {
+    let ttl = |ttl: &str| told(&[("# ttl: 8h", &format!("ttl: {ttl}"))]);
+    for wrong in ["8", "8 hours", "0s", "400d", "[8h]"] {
+        insta::assert_snapshot!(ttl(wrong));
+    }
+    let budget = |budget: &str| told(&[("{ per-hour: 1.50 USD }", budget)]);
+    for wrong in [
+        "{ per-hour: 1.50 }",
+        "{ per-hour: 5 EUR, total: 0 USD }",
+        "{ hourly: 5 USD }",
+        "{}",
+        "5 USD",
+    ] {
+        insta::assert_snapshot!(budget(wrong));
+    }
+}
+
+#[test]
+fn lifetimes_and_budgets_are_read() {
+    let text = sample_with(&[
+        ("# ttl: 8h", "ttl: 1h30m"),
+        ("{ per-hour: 1.50 USD }", "{ total: 5 USD }"),
+        ("# cpu-credits: standard #", "cpu-credits: standard #"),
+    ]);
+    let blueprint = read(&text).unwrap();
+    assert_eq!(blueprint.ttl.unwrap().seconds(), 5400);
+    let budget = blueprint.budget.unwrap();
+    assert_eq!(budget.total.unwrap().0, 5_000_000);
+    assert_eq!(budget.per_hour, None);
+    let pool = blueprint.pools.values().next().unwrap();
+    assert_eq!(pool.cpu_credits, Some(blueprint::CpuCredits::Standard));
+}
+
+#[test]
+fn a_type_without_cpu_credits_is_told() {
+    insta::assert_snapshot!(told(&[
+        (
+            "image: node\n    type: t3.micro",
+            "image: node\n    type: m7i-flex.large"
+        ),
+        ("# cpu-credits: standard #", "cpu-credits: standard #"),
     ]));
 }

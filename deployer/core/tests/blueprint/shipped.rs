@@ -50,7 +50,7 @@ fn the_elastic_cache_is_what_its_file_says() {
     let services = [Service::FrontEnd, Service::Manager, Service::Scaler];
     assert_eq!(manager.services, services);
     let image = &blueprint.images[&"node".parse().unwrap()];
-    assert_eq!(image.recipe.programs, ["boot", "cache-node"]);
+    assert_eq!(image.recipe.programs, ["boot", "teardown", "cache-node"]);
     assert!(image.recipe.run.is_empty());
 }
 

@@ -191,6 +191,13 @@ fn a_group_is_added_with_its_rules_and_one_that_is_left_out_goes_last() {
 }
 
 #[test]
+fn another_address_of_mine_takes_the_place_of_the_last_one() {
+    insta::assert_snapshot!(told(|w| {
+        w.ground.my_ip = Some("203.0.113.5".parse().unwrap());
+    }));
+}
+
+#[test]
 fn another_group_of_the_manager_is_changed_while_it_runs() {
     insta::assert_snapshot!(told(|w| {
         let manager = w.blueprint.instances.get_mut(&name("manager")).unwrap();

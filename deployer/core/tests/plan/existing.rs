@@ -23,6 +23,35 @@ fn every_step_needs_only_steps_before_it() {
     }
 }
 
+#[test]
+fn what_is_to_run_at_first_has_to_fit_into_the_account() {
+    let told = |most, start| {
+        let mut world = World::empty();
+        world.blueprint.max_instances = Some(most);
+        for pool in world.blueprint.pools.values_mut() {
+            (pool.size.start, pool.size.max) = (start, 8);
+        }
+        let plan = world.plan();
+        let of_ceiling = |resource: &str| resource == "max-instances";
+        let refused = plan.refusals.iter().any(|r| of_ceiling(&r.resource));
+        let noted = plan.notes.iter().any(|n| of_ceiling(&n.resource));
+        (refused, noted)
+    };
+    assert_eq!(told(4, 4), (true, false));
+    assert_eq!(told(5, 4), (false, true));
+    assert_eq!(told(9, 4), (false, false));
+}
+
+#[test]
+fn where_roles_may_not_be_listed_none_is_made_and_nine_instances_are_all() {
+    let mut world = World::empty();
+    world.ground.roles_refused = Some("ListRoles: AccessDenied".to_owned());
+    assert_eq!(world.ground.most_instances(&world.blueprint), Some(9));
+    let plan = world.plan();
+    let refused: Vec<_> = plan.refusals.iter().map(|r| r.resource.as_str()).collect();
+    assert_eq!(refused, ["role/manager", "role/node"]);
+}
+
 /// The law *settled*, piece by piece: with one resource missing, the plan makes it and what follows
 /// from it, and nothing that is there already.
 #[test]

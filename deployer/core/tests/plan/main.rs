@@ -4,4 +4,7 @@
 
 mod edits;
 mod existing;
+mod expiry;
+mod left_over;
+mod programs;
 mod world;

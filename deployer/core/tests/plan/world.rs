@@ -6,6 +6,7 @@ use std::path::Path;
 use deployer_core::blueprint::{
     BaseImage, Blueprint, Database, Files, Image, Instance, Pool, read,
 };
+use deployer_core::expiry::{Expiry, Timers};
 use deployer_core::inventory::{
     Base, Endpoint, FoundBucket, FoundDatabase, FoundImage, FoundInstance, FoundRole,
     FoundSecurityGroup, Ground, InstanceState, Inventory, Pending, Profile, Subnet,
@@ -37,6 +38,8 @@ pub(crate) struct World {
     pub(crate) ground: Ground,
     pub(crate) programs: Programs,
     pub(crate) stored: Stored,
+    pub(crate) timers: Timers,
+    pub(crate) expires_at: Option<Expiry>,
     pub(crate) remove: BTreeSet<ResourceId>,
 }
 
@@ -74,12 +77,22 @@ impl World {
                 }],
                 bases: BTreeMap::from([(BaseImage::AmazonLinux2023, base)]),
                 my_ip: Some("198.51.100.7".parse().unwrap()),
+                roles_refused: None,
             },
-            programs: ["boot", "cache-node", "front-end", "manager", "scaler"]
-                .into_iter()
-                .map(program)
-                .collect(),
+            programs: [
+                "boot",
+                "cache-node",
+                "front-end",
+                "manager",
+                "scaler",
+                "teardown",
+            ]
+            .into_iter()
+            .map(program)
+            .collect(),
             stored: Stored::default(),
+            timers: Timers::default(),
+            expires_at: None,
             remove: BTreeSet::new(),
         }
     }
@@ -145,8 +158,9 @@ impl World {
     }
 
     /// The roles with the policies that a plan would give them: taken from the plan of a second run.
-    fn roles(&self) -> Vec<FoundRole> {
+    pub(crate) fn roles(&self) -> Vec<FoundRole> {
         let mut world = World::empty();
+        world.expires_at = self.expires_at;
         let role = |resource: &str| FoundRole {
             name: format!("role-{resource}"),
             resource: name(resource),
@@ -205,12 +219,14 @@ impl World {
             public_address: None,
             zone: "us-east-1a".into(),
             launched: None,
+            expires_at: None,
             settings: None,
             programs: Some(programs_hash(
                 instance_program_names(instance),
                 &self.programs,
             )),
             base: Some("amazon-linux-2023".into()),
+            cpu_credits: None,
             profile: Some("role-manager".into()),
             groups: vec!["sg-door".into()],
         }
@@ -244,6 +260,8 @@ impl World {
             ground: &self.ground,
             programs: &self.programs,
             stored: &self.stored,
+            timers: &self.timers,
+            expires_at: self.expires_at,
             remove: &self.remove,
             database_ca: "CA",
             dice: "ab12",

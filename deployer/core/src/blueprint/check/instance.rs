@@ -45,6 +45,7 @@ impl Check<'_> {
             Field::Wrong => return None,
             Field::Set(api) => self.check_api(&api, &list)?,
         };
+        let cpu_credits = self.check_credits(raw.cpu_credits, machine.as_ref());
         Some(Instance {
             machine: machine?.value,
             base,
@@ -52,6 +53,7 @@ impl Check<'_> {
             security_group: group?,
             services: list,
             api,
+            cpu_credits: cpu_credits?,
         })
     }
 

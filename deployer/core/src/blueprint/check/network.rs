@@ -1,7 +1,7 @@
 //! Security groups: ports, and who may reach them.
 
 use super::super::problem::{Span, did_you_mean};
-use super::super::raw::{RawIngress, RawSecurityGroup};
+use super::super::raw::{RawIngress, RawSecurityGroup, RawSources};
 use super::super::reader::{At, Field};
 use super::super::{Ingress, SecurityGroup, Source};
 use super::Check;
@@ -21,32 +21,76 @@ impl Check<'_> {
         let mut ingress: Vec<Ingress> = Vec::new();
         let mut right = true;
         for rule in rules {
-            let Some((span, rule)) = rule
+            let Some(opened) = rule
                 .set()
-                .and_then(|At { value, span }| Some((span, self.rule(known, span, value)?)))
+                .and_then(|At { value, span }| self.rule(known, span, value))
             else {
                 right = false;
                 continue;
             };
-            if ingress.contains(&rule) {
-                self.note(span.head(), "this rule stands here a second time");
-                right = false;
+            for At { value, span } in opened {
+                if ingress.contains(&value) {
+                    self.note(span.head(), "this rule stands here a second time");
+                    right = false;
+                }
+                ingress.push(value);
             }
-            ingress.push(rule);
         }
         right.then_some(SecurityGroup { ingress })
     }
 
-    fn rule(&self, known: &Known, span: Span, raw: RawIngress) -> Option<Ingress> {
+    /// What a rule opens: as many times its ports as it names sources.
+    fn rule(&self, known: &Known, span: Span, raw: RawIngress) -> Option<Vec<At<Ingress>>> {
         let ports = self.check_ports(span, raw.port, raw.ports);
         let from = self.need(span.head(), "from", raw.from);
-        let from = from.and_then(|from| self.check_source(known, &from));
+        let from = from.and_then(|from| self.check_sources(known, span, from));
         let (first_port, last_port) = ports?;
-        Some(Ingress {
-            first_port,
-            last_port,
-            from: from?,
-        })
+        let opened = |At { value, span }| At {
+            value: Ingress {
+                first_port,
+                last_port,
+                from: value,
+            },
+            span,
+        };
+        Some(from?.into_iter().map(opened).collect())
+    }
+
+    /// Each source with the place that is pointed at when its rule is one too many.
+    fn check_sources(
+        &self,
+        known: &Known,
+        rule: Span,
+        At { value, span }: At<RawSources>,
+    ) -> Option<Vec<At<Source>>> {
+        let sources = match value {
+            RawSources::One(value) => {
+                let source = self.check_source(known, &At { value, span })?;
+                let span = rule;
+                return Some(vec![At {
+                    value: source,
+                    span,
+                }]);
+            }
+            RawSources::Several(sources) => sources,
+        };
+        if sources.is_empty() {
+            let help = "for example `[my-ip, 203.0.113.0/24]`";
+            self.note_help(span.head(), "this list names nobody", help);
+            return None;
+        }
+        let checked: Vec<_> = sources
+            .into_iter()
+            .map(|source| {
+                let at = source.set()?;
+                let value = self.check_source(known, &at)?;
+                Some(At {
+                    value,
+                    span: at.span,
+                })
+            })
+            .collect();
+        checked.into_iter().collect()
     }
 
     fn check_ports(

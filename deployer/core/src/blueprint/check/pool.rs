@@ -53,10 +53,12 @@ impl Check<'_> {
         let settings = self.need(at, "settings", raw.settings);
         let settings = settings.and_then(|s| self.check_settings(s, machine.as_ref()));
         let scaling = self.check_scaling(raw.scaling);
+        let cpu_credits = self.check_credits(raw.cpu_credits, machine.as_ref());
         let settings = settings?;
         Some(Pool {
             image: image?,
             machine: machine?.value,
+            cpu_credits: cpu_credits?,
             role: role?,
             security_group: group?,
             service: service?,

@@ -7,7 +7,9 @@ use crate::names::ResourceName;
 use super::super::problem::Span;
 use super::super::reader::At;
 use super::super::reader::Field;
-use super::super::{Database, Image, Ingress, Instance, Pool, SecurityGroup, Service, Source};
+use super::super::{
+    Callee, Database, Image, Ingress, Instance, Pool, SecurityGroup, Service, Source,
+};
 use super::{Check, Section};
 
 /// The port of PostgreSQL.
@@ -51,6 +53,17 @@ impl Services {
                 });
             }
         }
+    }
+
+    /// Each service that calls somebody, with the group that it calls from.
+    fn callers(&self, callee: Callee) -> impl Iterator<Item = (Service, &ResourceName)> {
+        let single = self.placed.iter();
+        let single = single.map(|placed| (placed.service, &placed.host));
+        let nodes = self.nodes.iter().map(|node| (Service::CacheNode, node));
+        single
+            .chain(nodes)
+            .filter(move |(service, _)| service.calls().contains(&callee))
+            .filter_map(|(service, host)| Some((service, host.group.as_ref()?)))
     }
 
     fn all(&self, service: Service) -> impl Iterator<Item = &Placed> {
@@ -240,23 +253,25 @@ impl Check<'_> {
         }
     }
 
-    /// Front-end and manager call every cache node.
+    /// Whoever calls a cache node, other nodes among them.
     fn check_nodes_are_reachable(&self, sections: &Sections) {
+        let callee = Callee::Service(Service::CacheNode);
         let Some(port) = Service::CacheNode.port() else {
             return;
         };
         for pool in &sections.services.nodes {
+            let group = pool.group.as_ref();
             self.check_callers(
                 sections,
                 pool.key,
-                "its cache nodes",
-                pool.group.as_ref(),
+                ("these cache nodes", callee),
+                group,
                 port,
             );
         }
     }
 
-    /// Front-end and manager keep their rows in the database.
+    /// Whoever keeps rows in a database.
     fn check_database_is_reachable(&self, sections: &Sections) {
         for (name, database) in &sections.databases.right {
             let at = sections
@@ -266,7 +281,8 @@ impl Check<'_> {
                 .copied()
                 .unwrap_or_default();
             let group = Some(&database.security_group);
-            self.check_callers(sections, at, "this database", group, POSTGRES);
+            let callee = ("this database", Callee::Database);
+            self.check_callers(sections, at, callee, group, POSTGRES);
         }
     }
 
@@ -274,17 +290,13 @@ impl Check<'_> {
         &self,
         sections: &Sections,
         at: Span,
-        what: &str,
+        (what, callee): (&str, Callee),
         group: Option<&ResourceName>,
         port: u16,
     ) {
         let mut named: Vec<&ResourceName> = Vec::new();
-        for caller in &sections.services.placed {
-            let Some(from) = caller.host.group.as_ref() else {
-                continue;
-            };
-            let calls = [Service::FrontEnd, Service::Manager].contains(&caller.service);
-            if !calls || named.contains(&from) {
+        for (caller, from) in sections.services.callers(callee) {
+            if named.contains(&from) {
                 continue;
             }
             let open = |rule: &Ingress| match &rule.from {
@@ -295,7 +307,7 @@ impl Check<'_> {
             if let Some(group) = sections.closed(group, port, open) {
                 let message = format!(
                     "`{}` calls {what} on port {port}, which no rule of `{group}` opens to `{from}`",
-                    caller.service.as_str(),
+                    caller.as_str(),
                 );
                 self.note_help(at, message, add(group, port, from.as_str()));
                 named.push(from);

@@ -1,7 +1,8 @@
 //! Programs, and the single instances that run them.
 
 use super::Draft;
-use crate::blueprint::Instance;
+use crate::binary;
+use crate::blueprint::{Blueprint, CpuCredits, Image, Instance};
 use crate::inventory::{FoundInstance, InstanceState};
 use crate::names::{Kind, ResourceName};
 use crate::plan::desired::{needed_programs, programs_hash};
@@ -42,26 +43,7 @@ impl Draft<'_> {
     }
 
     fn refuse_what_does_not_run(&mut self, name: &str, program: &Program) {
-        let Some(needs) = &program.needs else { return };
-        let blueprint = self.at.blueprint;
-        let on_instances = blueprint
-            .instances
-            .values()
-            .filter(|i| instance_program_names(i).any(|p| p == name));
-        let in_images = blueprint.pools.values().filter_map(|pool| {
-            let image = blueprint.images.get(&pool.image)?;
-            image
-                .recipe
-                .programs
-                .iter()
-                .any(|p| p == name)
-                .then_some((&pool.machine, image.base))
-        });
-        let places = on_instances.map(|i| (&i.machine, i.base)).chain(in_images);
-        let problems: Vec<_> = places
-            .filter_map(|(machine, base)| needs.runs_on(machine, base).err())
-            .collect();
-        if let Some(problem) = problems.first() {
+        if let Some(problem) = misfits(self.at.blueprint, name, program).first() {
             self.steps
                 .refuse(format!("program/{name}"), problem.to_string());
         }
@@ -115,6 +97,12 @@ impl Draft<'_> {
             && base != wanted.base.as_str()
         {
             why.push(change("base", base, wanted.base.as_str(), ""));
+        }
+        let credits = wanted.cpu_credits.map(CpuCredits::as_str);
+        if found.cpu_credits.as_deref() != credits {
+            let shown = |credits: Option<&str>| credits.unwrap_or("AWS's default").to_owned();
+            let (from, to) = (shown(found.cpu_credits.as_deref()), shown(credits));
+            why.push(change("cpu-credits", from, to, ""));
         }
         if let (Some(has), Some(wants)) = (&found.profile, self.role_names.get(&wanted.role))
             && has != wants
@@ -230,9 +218,71 @@ pub(super) fn group_of(instance: &ResourceName) -> String {
     format!("{} group", label(Kind::Instance, instance))
 }
 
-/// The programs that an instance runs: its services, and `boot` which starts them.
+/// The programs of every instance: `boot` starts the services, `teardown` takes the deployment away
+/// when it has expired.
+const EVERYWHERE: [&str; 2] = ["boot", "teardown"];
+
+/// The programs that an instance runs: its services, and those of every instance.
 pub fn instance_program_names(instance: &Instance) -> impl Iterator<Item = &str> {
-    std::iter::once("boot").chain(instance.services.iter().map(|s| s.as_str()))
+    EVERYWHERE
+        .into_iter()
+        .chain(instance.services.iter().map(|s| s.as_str()))
+}
+
+/// Why a program would not run where the blueprint puts it.
+#[must_use]
+pub fn misfits(blueprint: &Blueprint, name: &str, program: &Program) -> Vec<binary::Problem> {
+    let Some(needs) = &program.needs else {
+        return Vec::new();
+    };
+    let on_instances = blueprint
+        .instances
+        .values()
+        .filter(|i| instance_program_names(i).any(|p| p == name));
+    let in_images = pools(blueprint).filter(|(_, image)| {
+        let programs = &image.recipe.programs;
+        programs.iter().any(|p| p == name)
+    });
+    let places = on_instances.map(|i| (&*i.machine, i.base));
+    let places = places.chain(in_images.map(|(machine, image)| (machine, image.base)));
+    places
+        .filter_map(|(machine, base)| needs.runs_on(machine, base).err())
+        .collect()
+}
+
+/// The processor for which programs are to be built statically, because what is built like `own`
+/// would not run on every instance. `None` where it would, and where instances have different
+/// processors, so that nothing would. `own` is `None` for a program of another system than Linux.
+#[must_use]
+pub fn static_build(
+    blueprint: &Blueprint,
+    own: Option<&binary::Program>,
+) -> Option<binary::Architecture> {
+    let instances = blueprint.instances.values();
+    let places = instances.map(|i| (&*i.machine, i.base));
+    let places = places.chain(pools(blueprint).map(|(machine, image)| (machine, image.base)));
+    let places: Vec<_> = places.collect();
+    let fits = |own: &binary::Program| {
+        places
+            .iter()
+            .all(|(machine, base)| own.runs_on(machine, *base).is_ok())
+    };
+    if own.is_some_and(fits) {
+        return None;
+    }
+    let mut wanted = places
+        .iter()
+        .map(|(machine, _)| binary::Architecture::of_machine(machine));
+    let first = wanted.next()?;
+    wanted.all(|other| other == first).then_some(first)
+}
+
+/// The type of each pool's nodes, and what they start from.
+fn pools(blueprint: &Blueprint) -> impl Iterator<Item = (&str, &Image)> {
+    blueprint.pools.values().filter_map(|pool| {
+        let image = blueprint.images.get(&pool.image)?;
+        Some((&*pool.machine, image))
+    })
 }
 
 /// Where a program stands in the home bucket.

@@ -255,4 +255,40 @@ impl Draft<'_> {
             );
         }
     }
+
+    /// What a command that was cut off left of making or removing an image: its builder, which a new
+    /// bake would take away by itself, and snapshots without an image. A snapshot of an image that is
+    /// being made may not be known as such yet.
+    pub(in crate::plan) fn left_of_bakes(&mut self) {
+        let inventory = self.at.inventory;
+        for (name, image) in self
+            .at
+            .blueprint
+            .images
+            .keys()
+            .map(|n| (n, label(Kind::Image, n)))
+        {
+            if self.steps.bakes(name) {
+                continue;
+            }
+            for builder in inventory.living(Kind::Builder, name) {
+                let id = builder.id.clone();
+                let detail = format!("{id}, left over");
+                let action = Action::TerminateInstance { id };
+                let resource = label(Kind::Builder, name);
+                let after = std::slice::from_ref(&image);
+                self.steps
+                    .add(&resource, Verb::Remove, detail, action, after);
+            }
+        }
+        if inventory.images.iter().any(|i| i.state == "pending") {
+            return;
+        }
+        for id in &inventory.snapshots {
+            let detail = format!("{id}, its image is gone");
+            let action = Action::RemoveSnapshot { id: id.clone() };
+            self.steps
+                .add("snapshot", Verb::Remove, detail, action, &[]);
+        }
+    }
 }

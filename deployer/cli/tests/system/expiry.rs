@@ -1,0 +1,178 @@
+//! What has expired goes by itself, whoever is left to do it; what was extended lives on.
+
+use std::net::TcpStream;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use aws_credential_types::Credentials;
+use deployer_aws::{Account, Pace, Target, TargetKind, read};
+use serde_json::Value;
+
+use crate::laptop::{Laptop, kill_all};
+use crate::photos::Photos;
+use crate::story::{between, log_in, see};
+
+/// Long enough for a loaded machine to take everything away.
+const PATIENCE: Duration = Duration::from_secs(240);
+/// Until the expiry, when it is near.
+const NEAR: &str = "15s";
+
+/// A deployment that would live for an hour.
+fn up() -> Laptop {
+    let laptop = Laptop::new();
+    laptop.edit("region: us-east-1", "ttl: 1h\nregion: us-east-1");
+    laptop.up();
+    laptop
+}
+
+fn extend(laptop: &Laptop, to: &str) {
+    laptop.run(&["extend", "elastic-cache", "--to", to], 0);
+}
+
+/// What there is of the deployment, asked without `deploy`, which could do something about it.
+fn left(laptop: &Laptop) -> Vec<String> {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let listed = runtime.block_on(async {
+        let account = Account::connect(target(&laptop.home()), "us-east-1").await;
+        let account = account.unwrap();
+        let scope = account.scope("elastic-cache".parse().unwrap());
+        read::inventory(&account, &scope).await.unwrap().listed()
+    });
+    listed.into_iter().map(|line| line.resource).collect()
+}
+
+fn target(home: &Path) -> Target {
+    let file = std::fs::read(home.join("localcloud/endpoint.json")).unwrap();
+    let file: Value = serde_json::from_slice(&file).unwrap();
+    let text = |name: &str| file[name].as_str().unwrap().to_owned();
+    let (id, secret) = (text("access-key-id"), text("secret-access-key"));
+    Target {
+        kind: TargetKind::Local,
+        endpoint: Some(text("endpoint")),
+        credentials: Some(Credentials::new(id, secret, None, None, "test")),
+        database_ca: String::new(),
+        address_lookup: String::new(),
+        pace: Pace::LAPTOP,
+    }
+}
+
+fn await_left(laptop: &Laptop, expected: &[&str]) {
+    let begun = Instant::now();
+    loop {
+        let left = left(laptop);
+        if left == expected {
+            return;
+        }
+        assert!(begun.elapsed() < PATIENCE, "it stays at {left:?}");
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}
+
+/// Waits until somebody can log in to the manager.
+fn await_login(manager: &str) {
+    let host = manager.strip_prefix("http://").unwrap();
+    let begun = Instant::now();
+    while TcpStream::connect(host).is_err()
+        || !see(manager, "GET /login", "").contains("csrf-token")
+    {
+        assert!(begun.elapsed() < PATIENCE, "nobody can log in at {manager}");
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}
+
+/// What the roles were refused.
+fn refused(laptop: &Laptop) -> Vec<Value> {
+    let roles = laptop.ask_localcloud("roles");
+    let roles = roles.as_object().unwrap().values();
+    roles
+        .flat_map(|role| role["refused"].as_array().unwrap().clone())
+        .collect()
+}
+
+#[test]
+fn with_the_laptop_off_what_has_expired_takes_itself_away() {
+    let laptop = up();
+    let photos = Photos::at(&laptop.front_end());
+    photos.upload("kept", 1000).unwrap();
+    extend(&laptop, NEAR);
+    await_left(
+        &laptop,
+        &["security-group/door", "role/manager", "role/node"],
+    );
+    let refused = refused(&laptop);
+    assert!(refused.is_empty(), "{refused:#?}");
+    laptop.down_to_zero();
+}
+
+#[test]
+fn without_a_manager_a_node_takes_away_what_has_expired() {
+    let laptop = up();
+    extend(&laptop, NEAR);
+    // Its init is the oldest; an instance that loses it is terminated.
+    let managers = laptop.processes("localcloud init")[0];
+    kill_all(&[managers]);
+    await_left(
+        &laptop,
+        &["security-group/nodes", "role/manager", "role/node"],
+    );
+    laptop.down_to_zero();
+}
+
+#[test]
+fn what_is_extended_in_time_lives_on() {
+    let laptop = up();
+    let photos = Photos::at(&laptop.front_end());
+    photos.upload("kept", 1000).unwrap();
+    let before = left(&laptop);
+    extend(&laptop, "20s");
+    let told = Instant::now();
+    extend(&laptop, "1h");
+    while told.elapsed() < Duration::from_secs(25) {
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    assert_eq!(left(&laptop), before);
+    photos.assert_all_there();
+    laptop.down_to_zero();
+}
+
+/// As in an AWS Learner Lab, whose session has ended and begins again.
+#[test]
+fn what_slept_through_its_expiry_says_so_and_has_a_grace() {
+    let laptop = up();
+    extend(&laptop, "30s");
+    let told = Instant::now();
+    let aws = |words: &[&str]| {
+        let said = laptop.with_env(&[&["aws", "ec2"], words].concat());
+        assert_eq!(said.code, Some(0), "aws {words:?} said\n{}", said.err);
+        said.out
+    };
+    let running = "Name=instance-state-name,Values=running";
+    let query = "Reservations[].Instances[].[InstanceId]";
+    let listed = ["--filters", running, "--query", query, "--output", "text"];
+    let ids = aws(&[&["describe-instances"], &listed[..]].concat());
+    let ids: Vec<&str> = ids.split_whitespace().collect();
+    aws(&[&["stop-instances", "--instance-ids"], &ids[..]].concat());
+    aws(&[&["wait", "instance-stopped", "--instance-ids"], &ids[..]].concat());
+    assert!(told.elapsed() < Duration::from_secs(30), "it was too late");
+    while told.elapsed() < Duration::from_secs(31) {
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    aws(&[&["start-instances", "--instance-ids"], &ids[..]].concat());
+    aws(&[&["wait", "instance-running", "--instance-ids"], &ids[..]].concat());
+    let manager = laptop.outputs()["manager"].as_str().unwrap().to_owned();
+    await_login(&manager);
+    let cookie = log_in(&laptop);
+    let page = see(&manager, "GET /", &cookie);
+    let said = between(&page, "This deployment expired while it was off", "</p>");
+    assert!(said.contains("and goes in 1"), "{said}");
+    laptop.run(&["extend", "elastic-cache", "2h"], 0);
+    let extended = Instant::now();
+    while !see(&manager, "GET /", &cookie).contains("Expires in ") {
+        assert!(
+            extended.elapsed() < PATIENCE,
+            "the page knows of no later end"
+        );
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    laptop.down_to_zero();
+}
