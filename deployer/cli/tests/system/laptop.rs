@@ -206,10 +206,10 @@ impl Laptop {
     /// The processes of the home whose command line holds these words, the oldest first. Their ids do
     /// not tell: they begin anew once the kernel has given out the highest.
     pub(crate) fn processes(&self, words: &str) -> Vec<i32> {
-        let mut found = processes_of(&self.home());
-        found.retain(|(_, line)| line.contains(words));
-        found.sort_by_key(|(pid, _)| (started(*pid), *pid));
-        found.into_iter().map(|(pid, _)| pid).collect()
+        let all = processes_of(&self.home()).into_iter();
+        all.filter(|process| process.words.contains(words))
+            .map(|process| process.pid)
+            .collect()
     }
 
     /// Ends all that the home runs at once, as when the machine loses its power.
@@ -263,15 +263,6 @@ pub(crate) fn kill_all(pids: &[i32]) {
     }
 }
 
-/// When a process was started, in the kernel's ticks (field 22 of proc_pid_stat(5)). `None` if it has
-/// ended.
-fn started(pid: i32) -> Option<u64> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The second field is the program's name, which may hold anything.
-    let (_, fields) = stat.rsplit_once(')')?;
-    fields.split_whitespace().nth(19)?.parse().ok()
-}
-
 /// What a program said, and how it ended.
 pub(crate) struct Said {
     pub(crate) code: Option<i32>,
@@ -289,32 +280,57 @@ impl From<Output> for Said {
     }
 }
 
-/// The processes that were started for a home: they carry it in their words or environment, or work
-/// in it. Our own `deploy` of this moment has ended when this is asked.
-fn processes_of(home: &Path) -> Vec<(i32, String)> {
-    let home = home.display().to_string();
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir("/proc").unwrap().flatten() {
-        let Some(pid) = entry
-            .file_name()
-            .to_str()
-            .and_then(|name| name.parse::<i32>().ok())
-        else {
-            continue;
-        };
+/// A process as /proc showed it.
+#[derive(Debug)]
+struct Process {
+    pid: i32,
+    /// In the kernel's ticks since it began.
+    started: u64,
+    /// Its command line.
+    words: String,
+    /// Whether it was started for the home that was asked about: it carries it in its words or
+    /// environment, or works in it.
+    is_of_home: bool,
+}
+
+impl Process {
+    /// `None` if the entry is no process, or one that has ended meanwhile.
+    fn read(entry: &Path, home: &Path) -> Option<Process> {
         let read = |name: &str| {
-            String::from_utf8_lossy(&std::fs::read(entry.path().join(name)).unwrap_or_default())
-                .into_owned()
+            let bytes = std::fs::read(entry.join(name)).unwrap_or_default();
+            String::from_utf8_lossy(&bytes).into_owned()
         };
+        let pid = entry.file_name()?.to_str()?.parse().ok()?;
+        let stat = read("stat");
+        // The second field is the program's name, which may hold anything; the start is the 22nd
+        // (proc_pid_stat(5)).
+        let (_, fields) = stat.rsplit_once(')')?;
+        let started = fields.split_whitespace().nth(19)?.parse().ok()?;
         let words = read("cmdline").replace('\0', " ");
-        let works_in = std::fs::read_link(entry.path().join("cwd"))
-            .is_ok_and(|folder| folder.starts_with(&home));
-        let mentions = words.contains(&home) || read("environ").contains(&home) || works_in;
-        // A process that has ended and was not asked for its end yet has neither.
-        if mentions && pid != i32::try_from(std::process::id()).unwrap() {
-            found.push((pid, words));
-        }
+        let name = home.to_str()?;
+        let works_in = std::fs::read_link(entry.join("cwd"));
+        let is_of_home = words.contains(name)
+            || read("environ").contains(name)
+            || works_in.is_ok_and(|folder| folder.starts_with(home));
+        Some(Process {
+            pid,
+            started,
+            words,
+            is_of_home,
+        })
     }
+}
+
+/// The processes that were started for a home, the oldest first. Our own `deploy` of this moment has
+/// ended when this is asked.
+fn processes_of(home: &Path) -> Vec<Process> {
+    let this = i32::try_from(std::process::id()).unwrap();
+    let entries = std::fs::read_dir("/proc").unwrap().flatten();
+    let mut found: Vec<Process> = entries
+        .filter_map(|entry| Process::read(&entry.path(), home))
+        .filter(|process| process.is_of_home && process.pid != this)
+        .collect();
+    found.sort_by_key(|process| (process.started, process.pid));
     found
 }
 
