@@ -16,11 +16,15 @@ pub(crate) enum Look<T> {
     Never(String),
 }
 
+/// No wait is given up sooner than this by the clock here: AWS is faster in a rehearsal, this machine
+/// is not.
+const LEAST: Duration = Duration::from_secs(10);
+
 /// A wait that goes on is told of again after so long.
 const SAY_AGAIN: Duration = Duration::from_secs(30);
 
 /// Looks again and again until the resource is there, at the account's pace. The deadline is one of
-/// AWS's clock.
+/// AWS's clock, and at least [`LEAST`] by the clock here.
 pub(crate) async fn until<T, F>(
     what: &str,
     pace: Pace,
@@ -45,8 +49,9 @@ where
             }
             Look::NotYet(why) => why,
         };
-        let waited = pace.on_aws(begun.elapsed());
-        if waited > deadline {
+        let here = begun.elapsed();
+        let waited = pace.on_aws(here);
+        if waited > deadline && here > LEAST {
             let why = format!("{why} after {} s", waited.as_secs());
             return Err(AwsError::NotReached {
                 what: what.to_owned(),

@@ -17,8 +17,9 @@ use crate::failure::Failure;
 use crate::home::Home;
 use crate::lock::{AtWork, Starting};
 
-/// How long localcloud may take to come up: it starts instances and databases anew after a reboot.
-const START_DEADLINE: Duration = Duration::from_secs(30);
+/// How long localcloud may take to come up: it starts instances and databases anew after a reboot, and
+/// a database whose machine lost its power reads its log first.
+const START_DEADLINE: Duration = Duration::from_secs(90);
 
 /// The file in localcloud's folder that takes what it writes while it runs.
 const LOG: &str = "localcloud.log";

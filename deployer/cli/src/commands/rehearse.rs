@@ -5,6 +5,7 @@ mod act;
 mod text;
 
 use std::sync::Mutex;
+use std::time::Instant;
 
 use deployer_aws::carry_out::Site;
 use deployer_aws::graph::{AfterFailure, Work, run};
@@ -118,7 +119,9 @@ async fn play(
         plan.known.clone(),
     );
     let speed = f64::from(given.speed);
-    let clock = Clock::set_by(stage.report().await?.now, speed);
+    let asked = Instant::now();
+    let on_aws = stage.report().await?.now;
+    let clock = Clock::set(asked + asked.elapsed() / 2, on_aws, speed);
     let before = stage.calls().await?;
     let up = up(&site, &plan, &clock, stop.clone()).await?;
     let between = stage.calls().await?;

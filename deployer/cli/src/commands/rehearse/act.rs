@@ -22,10 +22,10 @@ pub(super) struct Clock {
 }
 
 impl Clock {
-    /// A clock that shows these seconds now.
-    pub(super) fn set_by(seconds: f64, speed: f64) -> Clock {
+    /// A clock that showed these seconds then.
+    pub(super) fn set(then: Instant, seconds: f64, speed: f64) -> Clock {
         Clock {
-            set: Instant::now(),
+            set: then,
             seconds,
             speed,
         }
