@@ -8,6 +8,8 @@ mod python;
 mod table;
 
 use std::collections::BTreeSet;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -34,6 +36,9 @@ struct Place {
 impl Place {
     async fn new() -> Place {
         let folder = tempfile::tempdir().unwrap();
+        // Whatever the umask: `deploy` wants a home that PostgreSQL's user could enter.
+        let open = Permissions::from_mode(0o711);
+        std::fs::set_permissions(folder.path(), open).unwrap();
         let cloud = localcloud::start(Options::paper(folder.path().join("localcloud")));
         let cloud = cloud.await.unwrap();
         Place { folder, cloud }

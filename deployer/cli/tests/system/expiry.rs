@@ -1,11 +1,13 @@
 //! What has expired goes by itself, whoever is left to do it; what was extended lives on.
 
+use std::collections::BTreeSet;
 use std::net::TcpStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use aws_credential_types::Credentials;
 use deployer_aws::{Account, Pace, Target, TargetKind, read};
+use deployer_core::inventory::{InstanceState, Inventory};
 use serde_json::Value;
 
 use crate::laptop::{Laptop, kill_all};
@@ -14,8 +16,8 @@ use crate::story::{between, log_in, see};
 
 /// Long enough for a loaded machine to take everything away.
 const PATIENCE: Duration = Duration::from_secs(240);
-/// Until the expiry, when it is near.
-const NEAR: &str = "15s";
+/// Until the expiry, when it is near: `extend` and a look at what runs fit in well.
+const NEAR: &str = "25s";
 
 /// A deployment that would live for an hour.
 fn up() -> Laptop {
@@ -29,16 +31,29 @@ fn extend(laptop: &Laptop, to: &str) {
     laptop.run(&["extend", "elastic-cache", "--to", to], 0);
 }
 
-/// What there is of the deployment, asked without `deploy`, which could do something about it.
-fn left(laptop: &Laptop) -> Vec<String> {
+/// The deployment as it is, asked without `deploy`, which could do something about it.
+fn inventory(laptop: &Laptop) -> Inventory {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let listed = runtime.block_on(async {
+    runtime.block_on(async {
         let account = Account::connect(target(&laptop.home()), "us-east-1").await;
         let account = account.unwrap();
         let scope = account.scope("elastic-cache".parse().unwrap());
-        read::inventory(&account, &scope).await.unwrap().listed()
-    });
+        read::inventory(&account, &scope).await.unwrap()
+    })
+}
+
+/// What there is of the deployment.
+fn left(laptop: &Laptop) -> Vec<String> {
+    let listed = inventory(laptop).listed();
     listed.into_iter().map(|line| line.resource).collect()
+}
+
+/// The ids of those in a state.
+fn instances(laptop: &Laptop, state: InstanceState) -> BTreeSet<String> {
+    let all = inventory(laptop).instances.into_iter();
+    all.filter(|instance| instance.state == state)
+        .map(|instance| instance.id)
+        .collect()
 }
 
 fn target(home: &Path) -> Target {
@@ -124,10 +139,10 @@ fn what_is_extended_in_time_lives_on() {
     let photos = Photos::at(&laptop.front_end());
     photos.upload("kept", 1000).unwrap();
     let before = left(&laptop);
-    extend(&laptop, "20s");
+    extend(&laptop, NEAR);
     let told = Instant::now();
     extend(&laptop, "1h");
-    while told.elapsed() < Duration::from_secs(25) {
+    while told.elapsed() < Duration::from_secs(30) {
         std::thread::sleep(Duration::from_millis(200));
     }
     assert_eq!(left(&laptop), before);
@@ -139,26 +154,30 @@ fn what_is_extended_in_time_lives_on() {
 #[test]
 fn what_slept_through_its_expiry_says_so_and_has_a_grace() {
     let laptop = up();
-    extend(&laptop, "30s");
+    let ids = instances(&laptop, InstanceState::Running);
+    extend(&laptop, "45s");
     let told = Instant::now();
-    let aws = |words: &[&str]| {
-        let said = laptop.with_env(&[&["aws", "ec2"], words].concat());
-        assert_eq!(said.code, Some(0), "aws {words:?} said\n{}", said.err);
-        said.out
+    let aws = |what: &str| {
+        let mut words = vec!["aws", "ec2", what, "--instance-ids"];
+        words.extend(ids.iter().map(String::as_str));
+        let said = laptop.with_env(&words);
+        assert_eq!(said.code, Some(0), "{words:?} said\n{}", said.err);
     };
-    let running = "Name=instance-state-name,Values=running";
-    let query = "Reservations[].Instances[].[InstanceId]";
-    let listed = ["--filters", running, "--query", query, "--output", "text"];
-    let ids = aws(&[&["describe-instances"], &listed[..]].concat());
-    let ids: Vec<&str> = ids.split_whitespace().collect();
-    aws(&[&["stop-instances", "--instance-ids"], &ids[..]].concat());
-    aws(&[&["wait", "instance-stopped", "--instance-ids"], &ids[..]].concat());
-    assert!(told.elapsed() < Duration::from_secs(30), "it was too late");
-    while told.elapsed() < Duration::from_secs(31) {
+    let await_all = |state: InstanceState| {
+        let begun = Instant::now();
+        while instances(&laptop, state) != ids {
+            assert!(begun.elapsed() < PATIENCE, "they are not {state:?}");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    };
+    aws("stop-instances");
+    await_all(InstanceState::Stopped);
+    assert!(told.elapsed() < Duration::from_secs(44), "it was too late");
+    while told.elapsed() < Duration::from_secs(46) {
         std::thread::sleep(Duration::from_millis(200));
     }
-    aws(&[&["start-instances", "--instance-ids"], &ids[..]].concat());
-    aws(&[&["wait", "instance-running", "--instance-ids"], &ids[..]].concat());
+    aws("start-instances");
+    await_all(InstanceState::Running);
     let manager = laptop.outputs()["manager"].as_str().unwrap().to_owned();
     await_login(&manager);
     let cookie = log_in(&laptop);

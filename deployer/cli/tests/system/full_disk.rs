@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use crate::laptop::{HOMES, Laptop, kill_all};
+use crate::laptop::{HOMES, Laptop, Said, kill_all};
 use crate::photos::{PATIENCE, Photos};
 
 const TEST: &str = "full_disk::a_full_disk_is_told_loses_nothing_and_can_be_cleared";
@@ -18,6 +18,7 @@ const TEST: &str = "full_disk::a_full_disk_is_told_loses_nothing_and_can_be_clea
 const DISK: &str = "BIVOUAC_TEST_DISK";
 /// A deployment needs two thirds of it.
 const SIZE: &str = "1g";
+const UP: [&str; 2] = ["up", "blueprints/elastic-cache.yaml"];
 
 #[test]
 fn a_full_disk_is_told_loses_nothing_and_can_be_cleared() {
@@ -68,8 +69,8 @@ fn on_a_small_disk(disk: &Path) {
         photos.upload(key, 3_000_000).unwrap();
     }
 
-    let ballast = Ballast::fill(disk, 0);
-    refuses_clearly(&laptop, &photos);
+    let mut ballast = Ballast::fill(disk, 0);
+    refuses_clearly(&laptop, &photos, &mut ballast);
     photos.assert_all_there();
 
     // With nobody to keep what is in memory.
@@ -80,14 +81,7 @@ fn on_a_small_disk(disk: &Path) {
     laptop.up();
     photos.await_service();
     photos.assert_all_there();
-    laptop.run(
-        &[
-            "plan",
-            "blueprints/elastic-cache.yaml",
-            "--detailed-exitcode",
-        ],
-        0,
-    );
+    laptop.run(&["plan", UP[1], "--detailed-exitcode"], 0);
 
     let _ballast = Ballast::fill(disk, 0);
     laptop.down_to_zero();
@@ -96,7 +90,7 @@ fn on_a_small_disk(disk: &Path) {
 /// What `up` could not make it makes the next time, the database too.
 fn is_not_enough_for_a_deployment(laptop: &Laptop, disk: &Path) {
     let ballast = Ballast::fill(disk, 25 << 20);
-    let said = laptop.run(&["up", "blueprints/elastic-cache.yaml"], 1);
+    let said = laptop.run(&UP, 1);
     assert!(said.err.contains("is full"), "{}", said.err);
     drop(ballast);
     let begun = Instant::now();
@@ -113,15 +107,19 @@ fn database_has_failed(laptop: &Laptop) -> bool {
         .any(|line| line.contains("database/catalog") && line.contains("failed"))
 }
 
-fn refuses_clearly(laptop: &Laptop, photos: &Photos) {
+fn refuses_clearly(laptop: &Laptop, photos: &Photos, ballast: &mut Ballast) {
     for length in [100_000, 3_000_000] {
-        let refused = photos.upload("more", length).unwrap_err();
+        let refused = ballast.refused(|| photos.upload("more", length).err());
         assert!(
             refused.starts_with("507 ") && refused.contains("disk"),
             "{refused}"
         );
     }
-    let said = laptop.run(&["up", "blueprints/elastic-cache.yaml"], 1);
+    let said = ballast.refused(|| {
+        let said = Said::from(laptop.deploy(&UP).output().unwrap());
+        (said.code != Some(0)).then_some(said)
+    });
+    assert_eq!(said.code, Some(1), "{}", said.err);
     for text in ["elastic-cache.json", "No space left", "make room"] {
         assert!(said.err.contains(text), "{text:?} is not in\n{}", said.err);
     }
@@ -134,25 +132,47 @@ fn refuses_clearly(laptop: &Laptop, photos: &Photos) {
 }
 
 /// A file that takes all the room there is.
-struct Ballast(PathBuf);
+struct Ballast {
+    path: PathBuf,
+    file: File,
+}
 
 impl Ballast {
     /// All but so many bytes.
     fn fill(disk: &Path, but: u64) -> Ballast {
         let path = disk.join("ballast");
-        let mut file = File::create(&path).unwrap();
+        let file = File::create(&path).unwrap();
+        let mut ballast = Ballast { path, file };
+        ballast.grow();
+        let length = ballast.file.metadata().unwrap().len();
+        ballast.file.set_len(length.saturating_sub(but)).unwrap();
+        ballast
+    }
+
+    fn grow(&mut self) {
         for length in [1 << 20, 4096, 1] {
             let block = vec![7; length];
-            while file.write_all(&block).is_ok() {}
+            while self.file.write_all(&block).is_ok() {}
         }
-        let length = file.metadata().unwrap().len();
-        file.set_len(length.saturating_sub(but)).unwrap();
-        Ballast(path)
+    }
+
+    /// How something is refused that needs room. Others give room back at any moment: localcloud what
+    /// it kept for a last document, PostgreSQL a log that it needs no more. That is filled, and then it
+    /// is tried again.
+    fn refused<R>(&mut self, refusal: impl Fn() -> Option<R>) -> R {
+        let begun = Instant::now();
+        loop {
+            if let Some(refused) = refusal() {
+                return refused;
+            }
+            assert!(begun.elapsed() < PATIENCE, "there is always room");
+            self.grow();
+        }
     }
 }
 
 impl Drop for Ballast {
     fn drop(&mut self) {
-        std::fs::remove_file(&self.0).unwrap();
+        std::fs::remove_file(&self.path).unwrap();
     }
 }

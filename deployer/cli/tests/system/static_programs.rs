@@ -2,12 +2,15 @@
 //! have another processor than the laptop; an older C library is the same to `deploy`.
 
 use std::fs::{self, Permissions};
+use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use crate::account::{Account, Says};
 use crate::laptop::{Laptop, Said};
+use crate::photos::PATIENCE;
 
 /// The machines of the blueprint, machines of another processor than this one, and their target.
 const FROM: &str = "type: t3.micro";
@@ -54,7 +57,7 @@ impl Tree {
         for folder in ["target/release", "library", "tools"] {
             fs::create_dir_all(tree.at(folder)).unwrap();
         }
-        // A link where that is possible: who runs what was just written may find it busy.
+        // A link where that is possible: it has not to be written.
         let (built, here) = (
             env!("CARGO_BIN_EXE_deploy"),
             tree.at("target/release/deploy"),
@@ -110,7 +113,19 @@ done"#,
         for variable in ["CC", "CFLAGS"] {
             command.env_remove(format!("{variable}_{}", TARGET.replace('-', "_")));
         }
-        Said::from(command.output().unwrap())
+        let begun = Instant::now();
+        loop {
+            match command.output() {
+                // Copied a moment ago, and a child of another test still holds it open for writing.
+                Err(error)
+                    if error.kind() == ErrorKind::ExecutableFileBusy
+                        && begun.elapsed() < PATIENCE =>
+                {
+                    std::thread::sleep(Duration::from_millis(10));
+                }
+                output => return Said::from(output.unwrap()),
+            }
+        }
     }
 
     fn log(&self) -> String {

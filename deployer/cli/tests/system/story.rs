@@ -277,7 +277,7 @@ fn what_is_remembered_on_the_laptop_is_only_a_help() {
 fn localcloud_killed_comes_back_with_its_photos() {
     let laptop = Laptop::new();
     // In a network that no other test begins with: it has to be free when it comes back.
-    let mut localcloud = laptop.start_localcloud(200);
+    let mut localcloud = laptop.start_localcloud(210);
     laptop.up();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let options = Options {

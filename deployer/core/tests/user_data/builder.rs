@@ -19,7 +19,7 @@ fn bake(machine: &Machine, run: &[&str]) -> String {
     let script = user_data::builder_script(&header(), &downloads, &run, &machine.url(OK)).unwrap();
     let begun = Instant::now();
     let (_, console) = machine.boot(&script);
-    assert!(begun.elapsed() < Duration::from_secs(20));
+    assert!(begun.elapsed() < Duration::from_secs(120));
     assert_eq!(machine.calls(), ["poweroff"], "{console}");
     console
 }
