@@ -86,7 +86,15 @@ impl Cloud {
         tokio::join!(self.rds.resume(), self.ec2.resume());
     }
 
-    /// What is left in the account, one line each; nothing when it is empty.
+    /// Waits until all that has begun can be seen: what callers that have died asked for may still be
+    /// on its way.
+    pub async fn settled(&self) {
+        // In all other services whoever looks waits for the one who changes something.
+        self.s3.settled().await;
+    }
+
+    /// What is left in the account, one line each; nothing when it is empty. After
+    /// [`Cloud::settled`], that is for certain.
     pub fn remaining(&self) -> Vec<String> {
         [
             self.ec2.remaining(),

@@ -15,7 +15,6 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use nix::sys::signal::Signal;
 use nix::sys::wait::WaitStatus;
 use nix::unistd::Pid;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
@@ -253,18 +252,10 @@ impl Instance {
 }
 
 /// Kills what a service that has ended left behind, as systemd does: started again beside it, the
-/// service would find its ports taken. One process may start another while this looks.
+/// service would find its ports taken.
 fn kill_rest(service: &Service) {
-    const MOST_LOOKS: usize = 100;
     let mark = format!("{INVOCATION}={}", service.invocation).into_bytes();
-    for _ in 0..MOST_LOOKS {
-        let rest = process::with_environment(|entry| entry == mark);
-        if rest.is_empty() {
-            return;
-        }
-        process::signal_all(&rest, Signal::SIGKILL);
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    process::kill_with_environment(|entry| entry == mark);
 }
 
 /// The pipe that `poweroff` writes into. Opened for writing too, so that it never ends.

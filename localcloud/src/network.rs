@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
 use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use crate::StartError;
 
@@ -15,6 +16,9 @@ pub mod public;
 pub const ENDPOINT_PORT: u16 = 4766;
 /// Port of each instance's metadata service on the instance's own address.
 pub const METADATA_PORT: u16 = 4767;
+/// How long a process that had the network may take to let go of it.
+const LET_GO: Duration = Duration::from_secs(2);
+const BETWEEN_CLAIMS: Duration = Duration::from_millis(10);
 
 /// The three zones of every region.
 #[derive(
@@ -128,15 +132,26 @@ struct Leases {
 pub struct AddressesExhausted;
 
 impl Network {
-    /// Claims a network again, in which the account has addresses.
+    /// Claims a network again, in which the account has addresses. Who had it a moment ago is waited
+    /// for: what it was just starting when it ended may still hold its listener.
     ///
     /// # Errors
     /// It is taken.
-    pub fn reclaim(number: u8) -> Result<(Self, TcpListener), StartError> {
-        Self::claim_one_of(number..=number).map_err(|error| match error {
-            StartError::Listen { address, source } => StartError::NetworkTaken { address, source },
-            other => other,
-        })
+    pub async fn reclaim(number: u8) -> Result<(Self, TcpListener), StartError> {
+        let deadline = Instant::now() + LET_GO;
+        loop {
+            match Self::claim_one_of(number..=number) {
+                Err(StartError::Listen { source, .. })
+                    if source.kind() == io::ErrorKind::AddrInUse && Instant::now() < deadline =>
+                {
+                    tokio::time::sleep(BETWEEN_CLAIMS).await;
+                }
+                Err(StartError::Listen { address, source }) => {
+                    return Err(StartError::NetworkTaken { address, source });
+                }
+                other => return other,
+            }
+        }
     }
 
     /// Claims the first free network, beginning with a number.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -25,8 +26,29 @@ pub(crate) fn descendants(ancestor: Pid) -> Vec<Pid> {
     found
 }
 
-/// Processes whose environment, where this user may read it, has an entry (`NAME=value`) that matches.
-pub(crate) fn with_environment(matches: impl Fn(&[u8]) -> bool) -> Vec<Pid> {
+/// Kills every process whose environment, where this user may read it, has an entry (`NAME=value`)
+/// that matches. One may start another while this looks: it looks until there are none. False if they
+/// do not end.
+pub(crate) fn kill_with_environment(matches: impl Fn(&[u8]) -> bool) -> bool {
+    const MOST_LOOKS: usize = 100;
+    const BETWEEN_LOOKS: Duration = Duration::from_millis(5);
+    let mut found_none = false;
+    for _ in 0..MOST_LOOKS {
+        let left = with_environment(&matches);
+        // While a process becomes another program it has no environment for a moment, and is missed:
+        // only two looks in a row that find none tell that there is none.
+        if left.is_empty() && found_none {
+            return true;
+        }
+        found_none = left.is_empty();
+        signal_all(&left, Signal::SIGKILL);
+        std::thread::sleep(BETWEEN_LOOKS);
+    }
+    false
+}
+
+/// Processes whose environment has an entry that matches.
+fn with_environment(matches: impl Fn(&[u8]) -> bool) -> Vec<Pid> {
     pids()
         .filter(|pid| {
             fs::read(format!("/proc/{pid}/environ"))
@@ -66,6 +88,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use std::process::{Command, Stdio};
+    use std::time::Instant;
 
     #[test]
     fn children_are_found_by_descent_and_by_their_environment() {
@@ -79,7 +102,13 @@ mod tests {
             .unwrap();
         let pid = Pid::from_raw(i32::try_from(child.id()).unwrap());
         let by_descent = descendants(Pid::this());
-        let by_mark = with_environment(|entry| entry == mark.as_bytes());
+        let by_mark = || with_environment(|entry| entry == mark.as_bytes());
+        let deadline = Instant::now() + Duration::from_secs(30);
+        // It has its environment only a moment after its program has begun.
+        while by_mark().is_empty() && Instant::now() < deadline {
+            std::thread::yield_now();
+        }
+        let by_mark = by_mark();
         child.kill().unwrap();
         child.wait().unwrap();
         assert!(by_descent.contains(&pid));

@@ -126,6 +126,11 @@ impl S3 {
         tagged.collect()
     }
 
+    /// Waits for buckets that are being made or removed, also for callers that have died.
+    pub async fn settled(&self) {
+        self.store.settled().await;
+    }
+
     /// What is left, one line each.
     pub fn remaining(&self) -> Vec<String> {
         self.store

@@ -188,7 +188,7 @@ pub async fn start(options: Options) -> Result<Running, StartError> {
     let document: Document<Identity> = state.document("account")?;
     let mut identity = document.read(Clone::clone);
     let (network, listener) = match identity.network {
-        Some(number) => Network::reclaim(number)?,
+        Some(number) => Network::reclaim(number).await?,
         None => Network::claim(options.first_network)?,
     };
     let key = identity.key.get_or_insert_with(RootKey::generate).clone();
@@ -288,6 +288,7 @@ impl Running {
         self.cloud.shutdown().await;
         context.tasks.close();
         context.tasks.wait().await;
+        self.cloud.settled().await;
         let empty = self.cloud.remaining().is_empty();
         let removed = if empty {
             context.home.remove()

@@ -1,11 +1,15 @@
 //! Log groups: made, listed page by page, deleted, and what is refused.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
+mod lonely;
+
 use http_body_util::BodyExt as _;
 use localcloud::auth::{Caller, Principal};
 use localcloud::{Options, Running};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+
+use lonely::lonely_network;
 
 struct Stage {
     running: Running,
@@ -51,7 +55,10 @@ impl Stage {
 }
 
 async fn start(folder: &TempDir) -> Running {
-    let options = Options::paper(folder.path().join("cloud"));
+    let options = Options {
+        first_network: lonely_network(),
+        ..Options::paper(folder.path().join("cloud"))
+    };
     localcloud::start(options).await.unwrap()
 }
 

@@ -308,20 +308,12 @@ impl Machines for Arc<RealMachines> {
 }
 
 /// Kills every process whose environment says that it belongs to an instance at or below a folder.
-/// One may start another while this looks: it looks until there are none.
 fn kill_marked(folder: &Path) {
-    const MOST_LOOKS: usize = 100;
     let exactly = [b"BIVOUAC_ROOT=", folder.as_os_str().as_bytes()].concat();
     let below = [exactly.as_slice(), b"/"].concat();
-    for _ in 0..MOST_LOOKS {
-        let left = process::with_environment(|entry| entry == exactly || entry.starts_with(&below));
-        if left.is_empty() {
-            return;
-        }
-        process::signal_all(&left, Signal::SIGKILL);
-        std::thread::sleep(Duration::from_millis(5));
+    if !process::kill_with_environment(|entry| entry == exactly || entry.starts_with(&below)) {
+        tracing::error!(folder = %folder.display(), "processes of an instance cannot be ended");
     }
-    tracing::error!(folder = %folder.display(), "processes of an instance cannot be ended");
 }
 
 async fn remove(folder: PathBuf) {

@@ -137,7 +137,7 @@ impl S3 for Api {
         &self,
         request: S3Request<dto::ListBucketsInput>,
     ) -> Answer<dto::ListBucketsOutput> {
-        buckets::list(self, request.input)
+        buckets::list(self, request.input).await
     }
     async fn get_bucket_location(
         &self,

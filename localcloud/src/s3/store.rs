@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use s3s::{S3Result, s3_error};
+use tokio::sync::OwnedRwLockReadGuard;
 
 use super::bucket::{Bucket, Settings, no_such_bucket};
 use super::durable;
@@ -14,6 +15,13 @@ use super::error::internal;
 
 /// Prefix of a folder on its way out. No bucket name begins so.
 const LEAVING: &str = ".deleted-";
+
+/// A bucket is about to be made or removed, whether or not anybody still waits for the answer.
+#[derive(Debug)]
+pub(crate) struct Begun {
+    /// Held, never read: what was begun has ended when this goes.
+    _under_way: OwnedRwLockReadGuard<()>,
+}
 
 /// The account's buckets.
 #[derive(Debug)]
@@ -23,6 +31,9 @@ pub(crate) struct Store {
     buckets: RwLock<BTreeMap<String, Arc<Bucket>>>,
     /// Held while a bucket is made or removed: folder and map change together.
     changing: Mutex<()>,
+    /// Shared by all that make or remove a bucket, from before they begin. Whoever has it alone knows
+    /// that none is under way.
+    under_way: Arc<tokio::sync::RwLock<()>>,
     /// Deleted ones that a listing may still show.
     departed: Mutex<Vec<Arc<Bucket>>>,
 }
@@ -52,6 +63,7 @@ impl Store {
             durable,
             buckets: RwLock::new(buckets),
             changing: Mutex::new(()),
+            under_way: Arc::default(),
             departed: Mutex::default(),
         })
     }
@@ -98,8 +110,21 @@ impl Store {
         self.departed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What comes before [`Store::create`] and [`Store::delete`].
+    pub(crate) async fn begin(&self) -> Begun {
+        Begun {
+            _under_way: Arc::clone(&self.under_way).read_owned().await,
+        }
+    }
+
+    /// Waits for what has begun. It goes on when its caller has died, so that without waiting
+    /// nobody can say what is there, and what is not.
+    pub(crate) async fn settled(&self) {
+        drop(self.under_way.write().await);
+    }
+
     /// Makes a bucket. `name` has passed the rules for bucket names: it is a safe folder name.
-    pub(crate) fn create(&self, name: &str, settings: &Settings) -> S3Result<()> {
+    pub(crate) fn create(&self, _begun: &Begun, name: &str, settings: &Settings) -> S3Result<()> {
         let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         if let Ok(existing) = self.bucket(name) {
             // "For legacy compatibility, if you re-create an existing bucket that you already own in
@@ -128,7 +153,7 @@ impl Store {
     }
 
     /// Removes an empty bucket.
-    pub(crate) fn delete(&self, bucket: &Bucket) -> S3Result<()> {
+    pub(crate) fn delete(&self, _begun: &Begun, bucket: &Bucket) -> S3Result<()> {
         let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         bucket.retire()?;
         self.buckets
@@ -141,5 +166,46 @@ impl Store {
         fs::rename(bucket.folder(), &leaving).map_err(internal)?;
         durable::sync_folder(&self.folder).map_err(internal)?;
         crate::home::remove_tree(&leaving).map_err(internal)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use futures::FutureExt as _;
+
+    fn settings() -> Settings {
+        Settings {
+            region: "us-east-1".to_owned(),
+            created: 0,
+            tags: BTreeMap::new(),
+            public_access_block: None,
+            lifecycle: None,
+            versioning: false,
+        }
+    }
+
+    #[tokio::test]
+    async fn who_asks_what_is_there_waits_for_a_bucket_whose_caller_has_died() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Arc::new(Store::open(folder.path(), false).unwrap());
+        let begun = store.begin().await;
+        let (go_on, told) = std::sync::mpsc::channel::<()>();
+        let making = Arc::clone(&store);
+        let forgotten = tokio::task::spawn_blocking(move || {
+            told.recv().unwrap();
+            making.create(&begun, "bucket", &settings())
+        });
+        drop(forgotten);
+
+        let mut settled = Box::pin(store.settled());
+        assert_eq!((&mut settled).now_or_never(), None);
+        assert!(store.buckets().is_empty());
+        go_on.send(()).unwrap();
+        settled.await;
+        let buckets = store.buckets();
+        assert_eq!(buckets.len(), 1);
+        assert_eq!(buckets[0].name, "bucket");
     }
 }

@@ -34,6 +34,9 @@ const SERVICES: [&str; 7] = [
 /// Answers one request.
 pub(crate) async fn answer(cloud: &Arc<Cloud>, peer: SocketAddr, request: Request) -> Response {
     if own::is_for_us(&request) {
+        if own::is_about_what_is_left(&request) {
+            cloud.settled().await;
+        }
         return own::answer(cloud, peer, &request);
     }
     let scope = auth::scope_of(request.headers());

@@ -13,6 +13,7 @@ use crate::rehearsal::{AccountKind, SessionAction};
 use crate::wire::{Response, response};
 
 const PREFIX: &str = "/_localcloud/";
+const SHUTDOWN: &str = "/_localcloud/shutdown";
 
 /// Whether a request is for localcloud itself. No bucket's name begins with an underscore; a bucket
 /// called `checkip` is reached by signed requests.
@@ -23,6 +24,11 @@ pub(super) fn is_for_us(request: &Request) -> bool {
             && request.method() == Method::GET
             && request.uri().query().is_none()
             && !request.headers().contains_key(header::AUTHORIZATION))
+}
+
+/// Whether the answer tells what is left in the account.
+pub(super) fn is_about_what_is_left(request: &Request) -> bool {
+    request.uri().path() == SHUTDOWN
 }
 
 /// Answers a request to localcloud itself.
@@ -42,7 +48,7 @@ pub(super) fn answer(cloud: &Cloud, peer: SocketAddr, request: &Request) -> Resp
 /// What answers a request that only the account's owner may make.
 fn for_owner(method: &Method, path: &str) -> Option<fn(&Cloud, &Request) -> Response> {
     Some(match (method, path) {
-        (&Method::POST, "/_localcloud/shutdown") => shutdown,
+        (&Method::POST, SHUTDOWN) => shutdown,
         (&Method::GET, "/_localcloud/roles") => roles,
         (&Method::GET, "/_localcloud/faults") => faults,
         (&Method::POST, "/_localcloud/faults") => follow,
@@ -68,7 +74,7 @@ fn no_such_request(path: &str) -> Response {
         | "/_localcloud/rehearsal"
         | "/_localcloud/session/end"
         | "/_localcloud/session/start"
-        | "/_localcloud/shutdown" => text(
+        | SHUTDOWN => text(
             StatusCode::METHOD_NOT_ALLOWED,
             "use GET for health, ca.pem, roles, faults, calls and rehearsal, POST for faults, session and shutdown\n",
         ),

@@ -40,16 +40,12 @@ pub(crate) async fn cloud(home: &std::path::Path) -> (Running, Client) {
     (running, client)
 }
 
-/// The beginning of the minute `ago` minutes before this one, in seconds since 1970.
-pub(crate) fn minute(ago: i64) -> i64 {
-    let now = i64::try_from(
-        SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap()
-            .as_secs(),
-    )
-    .unwrap();
-    (now / 60 - ago) * 60
+/// Tells the beginning of the minute so many minutes before this one, in seconds since 1970. "This
+/// one" stays what it is, also when another has begun in the middle of a test.
+pub(crate) fn minutes() -> impl Fn(i64) -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let this = i64::try_from(now.as_secs()).unwrap() / 60;
+    move |ago| (this - ago) * 60
 }
 
 pub(crate) fn dimension(name: &str, value: &str) -> Dimension {

@@ -13,12 +13,13 @@ use aws_sdk_cloudwatch::types::{
     DimensionFilter, MetricDataQuery, MetricDatum, ScanBy, StandardUnit, Statistic, StatisticSet,
 };
 
-use cloud::{ask, client, cloud, datum, dimension, minute, put};
+use cloud::{ask, client, cloud, datum, dimension, minutes, put};
 use refusal::code;
 
 #[tokio::test]
 async fn what_is_put_is_read_back_by_the_minute() {
     let home = tempfile::tempdir().unwrap();
+    let minute = minutes();
     let (running, client) = cloud(home.path()).await;
     let node = || dimension("InstanceId", "i-1");
     let mut data = Vec::new();
@@ -118,6 +119,7 @@ async fn what_is_put_is_read_back_by_the_minute() {
 #[tokio::test]
 async fn statistics_are_answered_with_their_unit() {
     let home = tempfile::tempdir().unwrap();
+    let minute = minutes();
     let (running, client) = cloud(home.path()).await;
     // Minutes of one period of five: the data must not fall on both sides of its border.
     let start = minute(10) / 300 * 300;
@@ -180,6 +182,7 @@ async fn statistics_are_answered_with_their_unit() {
 #[tokio::test]
 async fn metrics_are_listed_by_what_they_are() {
     let home = tempfile::tempdir().unwrap();
+    let minute = minutes();
     let (running, client) = cloud(home.path()).await;
     let data = (0..600).map(|n| {
         datum("Hits", minute(1))
@@ -244,6 +247,7 @@ async fn metrics_are_listed_by_what_they_are() {
 #[tokio::test]
 async fn bad_data_are_refused_and_none_of_them_counts() {
     let home = tempfile::tempdir().unwrap();
+    let minute = minutes();
     let (running, client) = cloud(home.path()).await;
     let good = || datum("M", minute(1)).value(1.0);
     let send = |bad: MetricDatum| {
@@ -278,7 +282,7 @@ async fn bad_data_are_refused_and_none_of_them_counts() {
         wrong
     );
     assert_eq!(
-        code(send(good().timestamp(DateTime::from_secs(minute(-121))).build()).await),
+        code(send(good().timestamp(DateTime::from_secs(minute(-125))).build()).await),
         wrong
     );
     assert_eq!(
@@ -365,6 +369,7 @@ async fn bad_data_are_refused_and_none_of_them_counts() {
 #[tokio::test]
 async fn what_is_not_computed_is_named() {
     let home = tempfile::tempdir().unwrap();
+    let minute = minutes();
     let (running, client) = cloud(home.path()).await;
     let request = |query: MetricDataQuery| {
         client
@@ -399,6 +404,7 @@ async fn what_is_not_computed_is_named() {
 #[tokio::test]
 async fn large_puts_come_compressed() {
     let home = tempfile::tempdir().unwrap();
+    let minute = minutes();
     let (running, client) = cloud(home.path()).await;
     // From 10 KiB on the SDK compresses.
     let data = (0..1000)
@@ -421,6 +427,7 @@ async fn large_puts_come_compressed() {
 #[tokio::test]
 async fn metrics_survive_a_restart() {
     let home = tempfile::tempdir().unwrap();
+    let minute = minutes();
     let (running, client) = cloud(home.path()).await;
     // Something must be left, or localcloud removes its files when it stops.
     put(&client, vec![datum("M", minute(1)).value(7.0).build()]).await;

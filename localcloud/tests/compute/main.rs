@@ -7,6 +7,8 @@ mod groups;
 mod images;
 mod launching;
 mod living;
+#[path = "../lonely/mod.rs"]
+mod lonely;
 mod machines;
 mod permissions;
 #[path = "../refusal/mod.rs"]

@@ -1,7 +1,6 @@
 //! A localcloud of its own for each test, and clients of it.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 use aws_credential_types::Credentials;
@@ -9,11 +8,12 @@ use aws_sdk_ec2::types::{Filter, Image, ImageState, Instance, InstanceStateName,
 use aws_smithy_http_client::tls;
 use localcloud::{Options, Running};
 
+pub(crate) use crate::lonely::lonely_network;
 pub(crate) use crate::refusal::code;
 
 pub(crate) const REGION: &str = "us-east-1";
 pub(crate) const INIT_PROGRAM: &str = env!("CARGO_BIN_EXE_localcloud");
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) struct Cloud {
     running: Option<Running>,
@@ -279,14 +279,6 @@ impl Cloud {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
-}
-
-/// A number of a network for a test that stops and starts again: far from those that others take.
-pub(crate) fn lonely_network() -> u8 {
-    static COUNT: AtomicU8 = AtomicU8::new(0);
-    let of_this_process = std::process::id().wrapping_mul(8).to_le_bytes()[0];
-    let number = of_this_process.wrapping_add(COUNT.fetch_add(1, Ordering::Relaxed));
-    128 | number
 }
 
 fn real_options(home: PathBuf) -> Options {

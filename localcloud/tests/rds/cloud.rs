@@ -17,11 +17,14 @@ use rustls::pki_types::pem::PemObject;
 use tokio::time::Instant;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use crate::lonely::lonely_network;
+
 pub(crate) const PASSWORD: &str = "it's-a$secret\\1";
 
 fn options(home: &Path) -> Options {
     Options {
         init_program: Some(env!("CARGO_BIN_EXE_localcloud").into()),
+        first_network: lonely_network(),
         ..Options::new(home)
     }
 }
@@ -84,7 +87,8 @@ impl Program {
         // What a killed one left says nothing about the new one.
         let _ = std::fs::remove_file(home.join("endpoint.json"));
         let mut child = Command::new(env!("CARGO_BIN_EXE_localcloud"))
-            .args(["serve", "--home"])
+            .args(["serve", "--first-network", &lonely_network().to_string()])
+            .arg("--home")
             .arg(home)
             .stdin(Stdio::null())
             .stdout(Stdio::null())

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
 mod cloud;
+#[path = "../lonely/mod.rs"]
+mod lonely;
 #[path = "../refusal/mod.rs"]
 mod refusal;
 

@@ -6,6 +6,8 @@ mod access;
 mod buckets;
 mod durability;
 mod listings;
+#[path = "../lonely/mod.rs"]
+mod lonely;
 mod objects;
 mod parts;
 mod permissions;

@@ -18,6 +18,8 @@ use localcloud::auth::Principal;
 use localcloud::wire::Params;
 use std::time::Duration;
 
+use crate::lonely::lonely_network;
+
 pub(crate) struct Cloud {
     pub(crate) running: Running,
     pub(crate) home: tempfile::TempDir,
@@ -34,7 +36,7 @@ pub(crate) fn options(home: &std::path::Path) -> Options {
 pub(crate) async fn lonely_cloud() -> Cloud {
     let home = tempfile::tempdir().unwrap();
     let options = Options {
-        first_network: 128 | std::process::id().to_le_bytes()[0],
+        first_network: lonely_network(),
         ..options(home.path())
     };
     let running = localcloud::start(options).await.unwrap();

@@ -54,8 +54,8 @@ pub(super) async fn create(
         return Err(conflicting());
     }
     let location = format!("/{name}");
-    let store = api.store.clone();
-    blocking(move || store.create(&name, &settings)).await?;
+    let (store, begun) = (api.store.clone(), api.store.begin().await);
+    blocking(move || store.create(&begun, &name, &settings)).await?;
     Ok(S3Response::new(dto::CreateBucketOutput {
         location: Some(location),
     }))
@@ -121,7 +121,8 @@ pub(super) async fn delete(
 ) -> Answer<dto::DeleteBucketOutput> {
     let bucket = api.bucket(&request, &request.input.bucket)?;
     let (store, leaving) = (api.store.clone(), Arc::clone(&bucket));
-    blocking(move || store.delete(&leaving)).await?;
+    let begun = store.begin().await;
+    blocking(move || store.delete(&begun, &leaving)).await?;
     let stage = &api.context.stage;
     let _due = stage.begin(Delay::BucketNameFree, &bucket.name);
     if stage.begin(Delay::BucketUnlisted, &bucket.name).remaining() > Duration::ZERO {
@@ -142,7 +143,10 @@ pub(super) fn location(
     }))
 }
 
-pub(super) fn list(api: &Api, input: dto::ListBucketsInput) -> Answer<dto::ListBucketsOutput> {
+pub(super) async fn list(
+    api: &Api,
+    input: dto::ListBucketsInput,
+) -> Answer<dto::ListBucketsOutput> {
     let limit = input.max_buckets.unwrap_or(LARGEST_PAGE);
     if !(1..=LARGEST_PAGE).contains(&limit) {
         return Err(s3_error!(
@@ -153,6 +157,7 @@ pub(super) fn list(api: &Api, input: dto::ListBucketsInput) -> Answer<dto::ListB
     let limit = usize::try_from(limit).unwrap_or(1);
     let prefix = input.prefix.unwrap_or_default();
     let after = input.continuation_token.unwrap_or_default();
+    api.store.settled().await;
     let is_listed = |name: &str| api.context.stage.is_under_way(Delay::BucketUnlisted, name);
     let mut found: Vec<dto::Bucket> = api
         .store
