@@ -24,10 +24,12 @@ pub(crate) fn workload() -> Workload {
     }
 }
 
+/// With room for all that a machine that stood still sends at once afterwards.
 pub(crate) fn open(rate: &str) -> Pace {
+    kit::open_files::raise();
     Pace::Open {
         rate: rate.parse().unwrap(),
-        in_flight: 100,
+        in_flight: 10_000,
     }
 }
 
