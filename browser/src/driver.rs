@@ -63,8 +63,17 @@ pub(crate) struct Driver {
 #[derive(Debug, thiserror::Error)]
 #[error("{code}: {message}")]
 pub(crate) struct Refusal {
-    pub(crate) code: String,
+    code: String,
     message: String,
+}
+
+impl Refusal {
+    /// Whether the element was there no longer: the page had been replaced.
+    pub(crate) fn is_of_a_page_that_was_left(&self) -> bool {
+        // While the next page is taking its place the driver has only words of its own for that.
+        self.code == "stale element reference"
+            || self.message.contains("does not belong to the document")
+    }
 }
 
 impl Driver {

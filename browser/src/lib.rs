@@ -204,7 +204,7 @@ impl Browser {
             let command = format!("element/{}/{what}", found[ELEMENT].as_str().unwrap());
             match self.driver.call(method.clone(), &command, body).await {
                 Ok(value) => return value,
-                Err(refusal) if refusal.code == "stale element reference" => {}
+                Err(refusal) if refusal.is_of_a_page_that_was_left() => {}
                 Err(refusal) => panic!("{what} of {selector}: {refusal}"),
             }
         }

@@ -10,7 +10,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use nix::unistd::{Gid, Uid, User};
@@ -62,13 +62,29 @@ wait "$server"
 [ -e "$HOME/keep" ] || rm -rf "$HOME"
 "#;
 
-/// A running PostgreSQL server with TLS, on 127.0.0.1.
+/// A running PostgreSQL server with TLS, on a network of its own.
 #[derive(Debug)]
 pub struct PostgresServer {
     home: PathBuf,
+    host: Ipv4Addr,
     port: u16,
     authority: String,
     guard: Option<Child>,
+}
+
+/// A network of the loopback that nobody else in a test uses: the first three numbers of
+/// 127.b.c.0/24. A port that is given up there is free until the test takes it again; on 127.0.0.1
+/// it is anybody's.
+#[must_use]
+pub fn own_network() -> [u8; 3] {
+    /// Networks of one process.
+    const EACH: u16 = 512;
+    static COUNT: AtomicU16 = AtomicU16::new(0);
+    let [process, ..] = std::process::id().to_le_bytes();
+    let first = u16::from(process).wrapping_mul(EACH);
+    let number = first.wrapping_add(COUNT.fetch_add(1, Ordering::Relaxed) % EACH);
+    let [b, c] = number.to_be_bytes();
+    [127, 128 | b, c]
 }
 
 /// A new, migrated database on a server that all tests of this process share.
@@ -136,33 +152,27 @@ impl PostgresServer {
     /// When no server can be started; the message says what to install.
     #[must_use]
     pub fn start() -> Self {
+        let [a, b, c] = own_network();
+        let host = Ipv4Addr::new(a, b, c, 1);
         let home = create_home();
-        let authority = write_certificates(&home);
+        let authority = write_certificates(&home, host);
         initialise(&home);
-        for _ in 0..5 {
-            let port = free_port();
-            let mut server = Self {
-                home: home.clone(),
-                port,
-                authority: authority.clone(),
-                guard: None,
-            };
-            if server.launch() {
-                return server;
-            }
-            // Another test took the port in between: the next one.
-            std::fs::write(home.join("keep"), "").unwrap();
-            drop(server);
-            std::fs::remove_file(home.join("keep")).unwrap();
-        }
-        panic!("PostgreSQL did not start; its log: {}", log(&home));
+        let mut server = Self {
+            port: free_port(host),
+            home,
+            host,
+            authority,
+            guard: None,
+        };
+        server.resume();
+        server
     }
 
     /// Settings of the database that every server has; its host is verified by the certificate.
     #[must_use]
     pub fn settings(&self) -> DatabaseSettings {
         DatabaseSettings {
-            host: "127.0.0.1".to_owned(),
+            host: self.host.to_string(),
             port: self.port,
             name: "postgres".to_owned(),
             user: USER.to_owned(),
@@ -202,27 +212,38 @@ impl PostgresServer {
         std::fs::remove_file(self.home.join("keep")).unwrap();
     }
 
-    /// Starts a stopped server again, on the same port with the same data.
+    /// Starts a stopped server again, on the same port with the same data, and waits until it accepts
+    /// connections.
     ///
     /// # Panics
     /// When it does not start.
     pub fn resume(&mut self) {
-        assert!(
-            self.launch(),
-            "PostgreSQL did not start: {}",
-            log(&self.home)
-        );
+        self.launch();
+        let deadline = Instant::now() + START_DEADLINE;
+        while !self.accepts_connections() {
+            assert!(
+                Instant::now() < deadline,
+                "PostgreSQL did not start: {}",
+                log(&self.home)
+            );
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 
-    /// Starts the server and waits until it accepts connections; false if its port is taken.
-    fn launch(&mut self) -> bool {
+    fn accepts_connections(&self) -> bool {
+        log(&self.home).contains("database system is ready to accept connections")
+            && TcpStream::connect((self.host, self.port)).is_ok()
+    }
+
+    fn launch(&mut self) {
         let _none = std::fs::remove_file(self.home.join("log"));
         let child = as_owner("sh")
             .args(["-c", GUARD, "guard"])
             .arg(program("postgres"))
             .arg("-D")
             .arg(self.home.join("data"))
-            .args(["-h", "127.0.0.1", "-p", &self.port.to_string()])
+            .args(["-h", &self.host.to_string()])
+            .args(["-p", &self.port.to_string()])
             .args(["-c", "ssl=on", "-c", "unix_socket_directories="])
             .args(["-c", "fsync=off", "-c", "full_page_writes=off"])
             .args(["-c", "shared_buffers=16MB", "-c", "max_connections=200"])
@@ -232,20 +253,6 @@ impl PostgresServer {
             .spawn()
             .unwrap();
         self.guard = Some(child);
-        let deadline = Instant::now() + START_DEADLINE;
-        while Instant::now() < deadline {
-            let log = log(&self.home);
-            if log.contains("database system is ready to accept connections")
-                && TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_ok()
-            {
-                return true;
-            }
-            if log.contains("could not create any TCP/IP sockets") {
-                return false;
-            }
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        false
     }
 
     fn end(&mut self) {
@@ -343,15 +350,15 @@ fn initialise(home: &Path) {
     }
 }
 
-/// An authority and a server certificate for 127.0.0.1; answers the authority's PEM.
-fn write_certificates(home: &Path) -> String {
+/// An authority and a server certificate for `host`; answers the authority's PEM.
+fn write_certificates(home: &Path, host: Ipv4Addr) -> String {
     let authority_key = KeyPair::generate().unwrap();
     let mut authority = CertificateParams::new(Vec::new()).unwrap();
     authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     let authority_certificate = authority.self_signed(&authority_key).unwrap();
     let issuer = Issuer::new(authority, authority_key);
     let key = KeyPair::generate().unwrap();
-    let certificate = CertificateParams::new(vec!["127.0.0.1".to_owned()])
+    let certificate = CertificateParams::new(vec![host.to_string()])
         .unwrap()
         .signed_by(&key, &issuer)
         .unwrap();
@@ -368,8 +375,8 @@ fn write_private(path: &Path, text: &str) {
     }
 }
 
-fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+fn free_port(host: Ipv4Addr) -> u16 {
+    let listener = TcpListener::bind((host, 0)).unwrap();
     listener.local_addr().unwrap().port()
 }
 

@@ -8,6 +8,11 @@ use jiff::{SignedDuration, Timestamp};
 use crate::support::{Machine, short};
 use crate::{POLITE, run};
 
+const TAG: &str = "/latest/meta-data/tags/instance/bivouac:expires-at";
+const HOUR: i64 = 3_600_000;
+/// Milliseconds until something is due that is not far away.
+const SOON: i64 = 300;
+
 /// A `teardown` that notes how it was called, and has nothing left to do after so many calls.
 fn teardown(machine: &Machine, enough: usize) {
     machine.program(
@@ -22,19 +27,22 @@ fn teardown(machine: &Machine, enough: usize) {
 async fn machine(milliseconds: i64) -> Machine {
     let machine = Machine::new(r#""cache-node""#).await;
     machine.program("cache-node", POLITE);
-    machine.system("poweroff", r#"echo off >> "$NOTES""#);
+    // A machine that is really off is not powered off again.
+    machine.system(
+        "poweroff",
+        r#"grep -q off "$NOTES" || echo off >> "$NOTES""#,
+    );
     teardown(&machine, 1);
     expires(&machine, milliseconds);
     machine
 }
 
+fn from_now(milliseconds: i64) -> Timestamp {
+    Timestamp::now() + SignedDuration::from_millis(milliseconds)
+}
+
 fn expires(machine: &Machine, milliseconds: i64) {
-    let at = Timestamp::now() + SignedDuration::from_millis(milliseconds);
-    machine.says(
-        "/latest/meta-data/tags/instance/bivouac:expires-at",
-        200,
-        &at.to_string(),
-    );
+    machine.says(TAG, 200, &from_now(milliseconds).to_string());
 }
 
 fn started(machine: &Machine, at: Timestamp) {
@@ -45,20 +53,23 @@ fn started(machine: &Machine, at: Timestamp) {
     );
 }
 
+/// Looks often: what a test changes is seen soon.
 fn times() -> Times {
     Times {
-        look: Duration::from_secs(60),
+        look: Duration::from_millis(20),
         try_again: Duration::from_millis(10),
-        grace: Duration::from_millis(400),
+        grace: Duration::from_secs(3600),
         ..short()
     }
 }
 
 #[tokio::test]
 async fn at_the_expiry_services_stop_the_deployment_goes_and_the_machine_is_powered_off() {
-    let machine = machine(300).await;
+    let machine = machine(HOUR).await;
     teardown(&machine, 3);
     let library = run(&machine, times());
+    machine.noted(|notes| notes.contains("started")).await;
+    expires(&machine, SOON);
     let notes = machine.noted(|notes| notes.contains("off")).await;
     let reaps = "teardown reap\n".repeat(3);
     assert_eq!(notes, format!("started\nstopped\n{reaps}off\n"));
@@ -76,14 +87,19 @@ async fn what_expired_before_the_boot_starts_no_service() {
 
 #[tokio::test]
 async fn what_was_extended_in_time_lives_on() {
-    let machine = machine(300).await;
+    let machine = machine(HOUR).await;
     let library = run(&machine, times());
     machine.noted(|notes| notes.contains("started")).await;
-    expires(&machine, 700);
-    tokio::time::sleep(Duration::from_millis(450)).await;
-    let notes = std::fs::read_to_string(machine.notes()).unwrap();
-    assert_eq!(notes, "started\n", "the first instant has passed");
-    machine.noted(|notes| notes.contains("off")).await;
+    expires(&machine, 5000);
+    let first = tokio::time::Instant::now() + Duration::from_secs(5);
+    machine.is_asked(TAG, 2).await;
+    expires(&machine, HOUR);
+    tokio::time::sleep_until(first).await;
+    machine.is_asked(TAG, 2).await;
+    expires(&machine, SOON);
+    let notes = machine.noted(|notes| notes.contains("off")).await;
+    // The first instant has passed without an end.
+    assert_eq!(notes, "started\nstopped\nteardown reap\noff\n");
     library.stop().await;
 }
 
@@ -93,16 +109,18 @@ async fn what_is_extended_while_it_goes_serves_again() {
     teardown(&machine, usize::MAX);
     let library = run(&machine, times());
     machine.noted(|notes| notes.contains("teardown")).await;
-    expires(&machine, 60_000);
+    expires(&machine, HOUR);
     machine.noted(|notes| notes.ends_with("started\n")).await;
     library.stop().await;
 }
 
 #[tokio::test]
 async fn a_machine_that_was_off_at_the_expiry_serves_for_a_grace() {
-    let machine = machine(-60_000).await;
+    let machine = machine(-3 * HOUR).await;
     started(&machine, Timestamp::now());
     let library = run(&machine, times());
+    machine.noted(|notes| notes.contains("started")).await;
+    started(&machine, from_now(SOON - HOUR));
     let notes = machine.noted(|notes| notes.contains("off")).await;
     assert_eq!(notes, "started\nstopped\nteardown reap\noff\n");
     library.stop().await;
@@ -113,23 +131,22 @@ async fn a_machine_that_cannot_take_the_deployment_away_ends_all_the_same() {
     let machine = machine(-1000).await;
     teardown(&machine, usize::MAX);
     let times = Times {
-        give_up: Duration::from_millis(1200),
+        give_up: Duration::from_secs(2 * 3600),
         ..times()
     };
     let library = run(&machine, times);
-    let notes = machine.noted(|notes| notes.contains("off")).await;
-    assert!(notes.matches("teardown").count() > 1, "{notes}");
+    let tries = |notes: &str| notes.matches("teardown").count();
+    let notes = machine.noted(|notes| tries(notes) > 1).await;
+    assert!(!notes.contains("off"), "{notes}");
+    expires(&machine, -3 * HOUR);
+    machine.noted(|notes| notes.contains("off")).await;
     library.stop().await;
 }
 
 #[tokio::test]
 async fn a_tag_that_is_no_instant_ends_nothing() {
     let machine = machine(-1000).await;
-    machine.says(
-        "/latest/meta-data/tags/instance/bivouac:expires-at",
-        200,
-        "tomorrow",
-    );
+    machine.says(TAG, 200, "tomorrow");
     let library = run(&machine, times());
     machine.noted(|notes| notes.contains("started")).await;
     library.stop().await;

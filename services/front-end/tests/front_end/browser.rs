@@ -10,7 +10,7 @@ use bytes::Bytes;
 use catalog::test_support::seed_photos;
 use tempfile::TempDir;
 
-use crate::stage::{GIF, Stage, encoded};
+use crate::stage::{GIF, Stage, encoded, stopped};
 
 const LONG: &str = "a-key-without-any-space-that-goes-on-and-on-";
 const HOSTILE: &str = "<script>alert(\"x\")</script> '&\u{202e}gnp.📷";
@@ -262,7 +262,7 @@ async fn long_and_strange_keys_stay_in_their_place() {
 
 #[tokio::test]
 async fn what_is_away_is_told_and_looked_for_again() {
-    let (mut server, stage) = Stage::with_own_server().await;
+    let (server, stage) = Stage::with_own_server().await;
     stage.stored("kept", picture(4, "kept").as_bytes()).await;
     stage.stored("lost", picture(5, "lost").as_bytes()).await;
     let browser = opened(&stage, "/missing").await;
@@ -277,7 +277,7 @@ async fn what_is_away_is_told_and_looked_for_again() {
     browser.look("error-bucket-away").await;
     browser.type_into("#search", "kept").await;
     browser.until_said("1 photo found").await;
-    server.stop();
+    let mut server = stopped(server).await;
     browser.type_into("#search", "x").await;
     browser
         .until_said("The search has no answer right now.")

@@ -5,7 +5,7 @@ use http::Method;
 use kit::door::Api;
 
 use crate::pool::{API_TOKEN, PASSWORD};
-use crate::stage::{Answer, GIF, Options, Stage, form};
+use crate::stage::{Answer, GIF, Options, Stage, form, stopped};
 
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
 const MULTIPART: (&str, &str) = ("content-type", "multipart/form-data; boundary=XX");
@@ -272,7 +272,7 @@ async fn a_photo_is_stored_by_a_form_that_was_made_for_whoever_sends_it() {
 
 #[tokio::test]
 async fn while_the_database_is_away_nobody_is_let_in_and_told_why() {
-    let mut server = PostgresServer::start();
+    let server = PostgresServer::start();
     let database = Some(server.create_database().await);
     let stage = Stage::with(Options {
         database,
@@ -280,7 +280,7 @@ async fn while_the_database_is_away_nobody_is_let_in_and_told_why() {
     })
     .await;
     let cookie = logged_in(&stage).await;
-    server.stop();
+    let _server = stopped(server).await;
     for path in ["/", "/photos/k"] {
         let answer = stage
             .send(Method::GET, path, &[("cookie", &*cookie)], b"")

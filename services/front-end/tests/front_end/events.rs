@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use kit::server::Drained;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;
 
-use crate::stage::{Options, Stage};
+use crate::stage::{Options, Stage, listen_again};
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -97,7 +97,7 @@ async fn a_manager_that_is_away_for_a_lease_is_told_and_its_return_too() {
     let away = "not reachable, photos come from the bucket";
     listener.is_told("bad", away).await;
     assert!(stage.get("/").await.text().contains(away));
-    let back = TcpListener::bind(stage.manager_address).await.unwrap();
+    let back = listen_again(stage.manager_address).await;
     stage.manager.serve(back, CancellationToken::new());
     listener.is_told("good", "2 nodes").await;
 }

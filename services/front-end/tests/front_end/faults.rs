@@ -1,5 +1,6 @@
 //! What is down is told, what can be served is served, and nothing is lost.
 
+use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use catalog::DatabaseSettings;
@@ -8,7 +9,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 use crate::pool::TestNode;
-use crate::stage::{GIF, Options, Stage};
+use crate::stage::{GIF, Options, Stage, stopped};
 
 #[tokio::test]
 async fn without_a_manager_photos_are_read_through() {
@@ -156,11 +157,11 @@ async fn a_resize_under_load_fails_no_request() {
 
 #[tokio::test]
 async fn a_stopped_database_is_told_and_cached_photos_are_served() {
-    let (mut server, stage) = Stage::with_own_server().await;
+    let (server, stage) = Stage::with_own_server().await;
     stage.stored("cached", GIF).await;
     stage.stored("other", GIF).await;
     stage.read("cached").await.content();
-    server.stop();
+    let _server = stopped(server).await;
     assert_eq!(stage.read("cached").await.content(), GIF);
     for answer in [
         stage.upload("k", GIF).await,
@@ -185,7 +186,7 @@ async fn a_stopped_database_is_told_and_cached_photos_are_served() {
 #[tokio::test]
 async fn a_database_that_comes_back_is_used_again_without_a_restart() {
     let (settings, _) = test_support::database().await;
-    let door = Door::open(settings.port).await;
+    let door = Door::open(&settings).await;
     let database = Some(DatabaseSettings {
         port: door.port,
         ..settings
@@ -214,15 +215,18 @@ async fn a_database_that_comes_back_is_used_again_without_a_restart() {
     assert_eq!(keys.text(), r#"{"success":"true","keys":["k1","k2"]}"#);
 }
 
-/// The way to a server, which can be shut: whoever is inside is thrown out, and nobody gets in.
+/// The way to a server, at its own address, which can be shut: whoever is inside is thrown out, and
+/// nobody gets in.
 struct Door {
     port: u16,
     shut: watch::Sender<bool>,
 }
 
 impl Door {
-    async fn open(to: u16) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    async fn open(to: &DatabaseSettings) -> Self {
+        let host: Ipv4Addr = to.host.parse().unwrap();
+        let to = (host, to.port);
+        let listener = TcpListener::bind((host, 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let shut = watch::Sender::new(false);
         let watched = shut.subscribe();
@@ -230,7 +234,7 @@ impl Door {
             while let Ok((mut inside, _)) = listener.accept().await {
                 let mut watched = watched.clone();
                 tokio::spawn(async move {
-                    let mut outside = TcpStream::connect(("127.0.0.1", to)).await.unwrap();
+                    let mut outside = TcpStream::connect(to).await.unwrap();
                     tokio::select! {
                         _ = watched.wait_for(|shut| *shut) => {}
                         _ = tokio::io::copy_bidirectional(&mut inside, &mut outside) => {}

@@ -297,7 +297,8 @@ async fn styles_and_scripts_come_from_here() {
         !page.contains("http://www") && !page.contains("https://") && !page.contains("style="),
         "{page}"
     );
-    assert!(page.contains("href=\"http://127.0.0.1:"), "{page}");
+    let manager = format!("href=\"http://{}", stage.manager_address);
+    assert!(page.contains(&manager), "{page}");
     assert!(
         stage
             .get("/metrics")

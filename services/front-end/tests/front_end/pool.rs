@@ -26,6 +26,8 @@ pub(crate) const API_TOKEN: &str = "an-api-token-for-tests-only";
 pub(crate) const PASSWORD: &str = "correct horse";
 const LEASE: Duration = Duration::from_millis(600);
 const BEAT: Duration = Duration::from_millis(150);
+/// How long a node may take to hear of its place: a dead one must not keep the others from hearing.
+const TOLD: Duration = Duration::from_millis(200);
 
 /// What sessions are signed with.
 pub(crate) fn session_key() -> Key {
@@ -41,10 +43,11 @@ pub(crate) struct TestNode {
 
 impl TestNode {
     pub(crate) async fn start(name: &str) -> Arc<Self> {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let own = crate::stage::own_address();
+        let listener = TcpListener::bind((own, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let settings = cache_node::Settings {
-            instance: crate::stage::instance(name),
+            instance: crate::stage::instance(name, own),
             namespace: "Bivouac/test".to_owned(),
             cache_node: cache_node::Own {
                 port: address.port(),
@@ -92,27 +95,22 @@ impl TestNode {
         serde_json::from_slice(answer.body()).unwrap()
     }
 
-    async fn order<T: serde::Serialize>(&self, path: &str, order: &T) -> bool {
+    /// Whether it took an order in time.
+    async fn order<T: serde::Serialize>(&self, path: &str, order: &T, time: Duration) -> bool {
         let request = Request::put(format!("http://{}{path}", self.member.address));
         let order = body::full(serde_json::to_vec(order).unwrap());
         let request = request.header(token::HEADER, TOKEN).body(order).unwrap();
-        let answer = Client::new()
-            .send(request, Duration::from_millis(200))
-            .await;
+        let answer = Client::new().send(request, time).await;
         answer.is_ok_and(|answer| answer.status() == StatusCode::NO_CONTENT)
     }
 
     pub(crate) async fn set_capacity(&self, capacity: u64) {
-        assert!(
-            self.order(
-                "/configuration",
-                &Configuration {
-                    capacity,
-                    policy: Policy::Lru
-                }
-            )
-            .await
-        );
+        let order = Configuration {
+            capacity,
+            policy: Policy::Lru,
+        };
+        let time = Duration::from_secs(20);
+        assert!(self.order("/configuration", &order, time).await);
     }
 }
 
@@ -191,18 +189,14 @@ impl TestManager {
         for (position, node) in nodes.iter().enumerate() {
             let Some(node) = node else { continue };
             let lease_ms = u64::try_from(LEASE.as_millis()).unwrap();
-            all &= node
-                .order(
-                    "/table",
-                    &Place {
-                        epoch,
-                        position,
-                        nodes: nodes.len(),
-                        lease_ms,
-                        ..Place::default()
-                    },
-                )
-                .await;
+            let place = Place {
+                epoch,
+                position,
+                nodes: nodes.len(),
+                lease_ms,
+                ..Place::default()
+            };
+            all &= node.order("/table", &place, TOLD).await;
         }
         all
     }

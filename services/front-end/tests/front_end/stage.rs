@@ -1,6 +1,6 @@
 //! A whole photo cache for one test.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -26,6 +26,9 @@ use crate::pool::{API_TOKEN, TOKEN, TestManager, TestNode, session_key};
 
 /// An image of one pixel, and how its first bytes look.
 pub(crate) const GIF: &[u8] = b"GIF89a\x01\0\x01\0\x80\0\0\0\0\0\xff\xff\xff!\xf9\x04\x01\0\0\0\0,\0\0\0\0\x01\0\x01\0\0\x02\x02D\x01\0;";
+
+/// How long whatever is waited for may take.
+const SOON: Duration = Duration::from_secs(20);
 
 pub(crate) struct Stage {
     pub(crate) host: String,
@@ -108,10 +111,38 @@ impl Answer {
     }
 }
 
-pub(crate) fn instance(name: &str) -> Instance {
+/// A loopback address that nobody else in a test uses.
+pub(crate) fn own_address() -> Ipv4Addr {
+    let [a, b, c] = test_support::own_network();
+    Ipv4Addr::new(a, b, c, 1)
+}
+
+/// Listens where something listened until a moment ago: a process that another test is just starting
+/// may still hold it.
+pub(crate) async fn listen_again(address: SocketAddr) -> TcpListener {
+    let deadline = Instant::now() + SOON;
+    loop {
+        match TcpListener::bind(address).await {
+            Ok(listener) => return listener,
+            Err(error) => assert!(Instant::now() < deadline, "{address}: {error}"),
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// Stops a server. Meanwhile the hearts of the nodes go on to be beaten.
+pub(crate) async fn stopped(mut server: PostgresServer) -> PostgresServer {
+    let stopping = tokio::task::spawn_blocking(move || {
+        server.stop();
+        server
+    });
+    stopping.await.unwrap()
+}
+
+pub(crate) fn instance(name: &str, address: Ipv4Addr) -> Instance {
     Instance {
         id: name.to_owned(),
-        address: [127, 0, 0, 1].into(),
+        address: address.into(),
         zone: "us-east-1a".to_owned(),
         kind: "t3.micro".to_owned(),
         region: "us-east-1".to_owned(),
@@ -139,7 +170,8 @@ impl Stage {
         let bucket = Bucket::default();
         let s3 = bucket.serve(stop.clone()).await;
         let manager_stop = stop.child_token();
-        let manager_listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let own = own_address();
+        let manager_listener = TcpListener::bind((own, 0)).await.unwrap();
         let manager_address = manager_listener.local_addr().unwrap();
         let (database, catalog) = match options.database {
             Some(database) => {
@@ -162,7 +194,7 @@ impl Stage {
         manager
             .commit(nodes.iter().cloned().map(Some).collect())
             .await;
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = TcpListener::bind((own, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let settings = Settings {
             deployment: "elastic-cache".to_owned(),
@@ -177,7 +209,7 @@ impl Stage {
             manager: Manager {
                 port: manager_address.port(),
             },
-            instance: instance("i-manager"),
+            instance: instance("i-manager", own),
             secrets: Secrets {
                 database_password: Secret::new(test_support::PASSWORD),
                 internal_token: Token::new(TOKEN).unwrap(),
@@ -220,9 +252,9 @@ impl Stage {
 
     /// Asks again and again until `condition` holds.
     pub(crate) async fn until(&self, what: &str, condition: impl AsyncFn(&Self) -> bool) {
-        let deadline = Instant::now() + Duration::from_secs(20);
+        let deadline = Instant::now() + SOON;
         while !condition(self).await {
-            assert!(Instant::now() < deadline, "not within 20 s: {what}");
+            assert!(Instant::now() < deadline, "not within {SOON:?}: {what}");
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }

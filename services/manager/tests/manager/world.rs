@@ -5,11 +5,10 @@ mod cloud;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener as StdListener};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use catalog::test_support::{self, PASSWORD, database};
+use catalog::test_support::{self, PASSWORD, database, own_network};
 use catalog::{
     By, Catalog, Change, Commit, DatabaseSettings, Decision, NewPhoto, Notes, Outcome, PoolState,
     Save, ScalerState,
@@ -165,7 +164,7 @@ impl World {
     /// Starts the manager, in a runtime of its own so that it can be killed.
     pub(crate) fn start_manager(&mut self) {
         let runtime = runtime();
-        let listener = StdListener::bind(self.address).unwrap();
+        let listener = bind(self.address);
         listener.set_nonblocking(true).unwrap();
         let (settings, cloud, bucket) = (
             self.settings.clone(),
@@ -322,8 +321,16 @@ impl World {
         .await;
     }
 
+    /// What a node says of itself. It has little time for an answer, and is asked again.
     pub(crate) async fn statistics(&self, address: &str) -> Statistics {
-        self.nodes.statistics(address).await.unwrap()
+        let deadline = Instant::now() + DEADLINE;
+        loop {
+            match self.nodes.statistics(address).await {
+                Ok(statistics) => return statistics,
+                Err(error) => assert!(Instant::now() < deadline, "{address}: {error}"),
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 }
 
@@ -369,12 +376,17 @@ fn runtime() -> Runtime {
         .unwrap()
 }
 
-/// Every world has loopback addresses of its own: 127.b.c.0/24.
-fn own_network() -> [u8; 3] {
-    static COUNT: AtomicU8 = AtomicU8::new(0);
-    let process = std::process::id().to_le_bytes();
-    let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    [127, 128 + process[0] / 2, process[1].wrapping_add(count)]
+/// Listens where a manager may have listened until a moment ago: a process that another test is just
+/// starting may still hold its listener.
+fn bind(address: SocketAddr) -> StdListener {
+    let deadline = Instant::now() + DEADLINE;
+    loop {
+        match StdListener::bind(address) {
+            Ok(listener) => return listener,
+            Err(error) => assert!(Instant::now() < deadline, "{address}: {error}"),
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
 }
 
 fn at(network: [u8; 3], host: u8) -> IpAddr {
