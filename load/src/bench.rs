@@ -19,6 +19,9 @@ mod table;
 
 use std::time::Duration;
 
+use futures::FutureExt;
+use futures::future::LocalBoxFuture;
+
 pub use bare::{Bare, serve};
 pub use errors::BenchError;
 pub use process::Cores;
@@ -65,12 +68,19 @@ pub struct Options {
 ///
 /// # Errors
 /// When a program is missing, or a server does not start or answers something else than it should.
-pub async fn run(options: &Options, tell: &mut dyn FnMut(&Table)) -> Result<(), BenchError> {
-    for part in &options.parts {
-        let stage = Stage::set(*part, options.cores).await?;
-        tell(&measure(&stage, options).await?);
+pub fn run<'a>(
+    options: &'a Options,
+    tell: &'a mut dyn FnMut(&Table),
+) -> LocalBoxFuture<'a, Result<(), BenchError>> {
+    // Boxed, so that it is compiled here and not in every program and test that awaits it.
+    async move {
+        for part in &options.parts {
+            let stage = Stage::set(*part, options.cores).await?;
+            tell(&measure(&stage, options).await?);
+        }
+        Ok(())
     }
-    Ok(())
+    .boxed_local()
 }
 
 async fn measure(stage: &Stage, options: &Options) -> Result<Table, BenchError> {

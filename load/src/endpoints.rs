@@ -16,6 +16,8 @@ mod uploads;
 
 use std::time::Duration;
 
+use futures::FutureExt;
+use futures::future::LocalBoxFuture;
 use serde::Deserialize;
 
 use crate::token::Token;
@@ -105,27 +107,31 @@ pub async fn check(base: &str, options: Options) -> Result<Report, Unusable> {
 ///
 /// # Errors
 /// As [`check`].
-pub async fn check_and_tell(
-    base: &str,
+pub fn check_and_tell<'a>(
+    base: &'a str,
     options: Options,
-    tell: &mut dyn FnMut(&Check),
-) -> Result<Report, Unusable> {
-    let api =
-        Api::new(base, options.token.as_ref()).ok_or_else(|| Unusable::Address(base.to_owned()))?;
-    refuse_to_lose_photos(base, &api, &options).await?;
-    let mut run = Run::new(api, options, tell);
-    uploads::check(&mut run).await;
-    keys::check(&mut run).await;
-    reading::check(&mut run).await;
-    refusals::check(&mut run).await;
-    configuration::check(&mut run).await;
-    if run.options.with_resize {
-        resize::check(&mut run).await;
+    tell: &'a mut dyn FnMut(&Check),
+) -> LocalBoxFuture<'a, Result<Report, Unusable>> {
+    // Boxed, so that it is compiled here and not in every program and test that awaits it.
+    async move {
+        let api = Api::new(base, options.token.as_ref())
+            .ok_or_else(|| Unusable::Address(base.to_owned()))?;
+        refuse_to_lose_photos(base, &api, &options).await?;
+        let mut run = Run::new(api, options, tell);
+        uploads::check(&mut run).await;
+        keys::check(&mut run).await;
+        reading::check(&mut run).await;
+        refusals::check(&mut run).await;
+        configuration::check(&mut run).await;
+        if run.options.with_resize {
+            resize::check(&mut run).await;
+        }
+        run.about("/api/delete_all");
+        run.check("delete_all leaves nothing behind", reading::leave_nothing)
+            .await;
+        Ok(run.finish(base))
     }
-    run.about("/api/delete_all");
-    run.check("delete_all leaves nothing behind", reading::leave_nothing)
-        .await;
-    Ok(run.finish(base))
+    .boxed_local()
 }
 
 async fn refuse_to_lose_photos(base: &str, api: &Api, options: &Options) -> Result<(), Unusable> {

@@ -9,6 +9,8 @@ mod table;
 
 use std::time::{Duration, Instant};
 
+use futures::FutureExt;
+use futures::future::LocalBoxFuture;
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
@@ -130,22 +132,26 @@ impl From<&Stretch> for Written {
 ///
 /// # Errors
 /// When a size is refused or not reached in time, or when the front-end's figures cannot be read.
-pub async fn walk(
-    options: &Options,
-    view: &View,
-    stop: &CancellationToken,
-) -> Result<Report, WalkError> {
-    let walker = Walker {
-        options,
-        view,
-        stop,
-    };
-    let mut report = walker.walk().await?;
-    if options.baseline && !stop.is_cancelled() {
-        walker.stay(&mut report).await?;
+pub fn walk<'a>(
+    options: &'a Options,
+    view: &'a View,
+    stop: &'a CancellationToken,
+) -> LocalBoxFuture<'a, Result<Report, WalkError>> {
+    // Boxed, so that it is compiled here and not in every program and test that awaits it.
+    async move {
+        let walker = Walker {
+            options,
+            view,
+            stop,
+        };
+        let mut report = walker.walk().await?;
+        if options.baseline && !stop.is_cancelled() {
+            walker.stay(&mut report).await?;
+        }
+        view.end();
+        Ok(report)
     }
-    view.end();
-    Ok(report)
+    .boxed_local()
 }
 
 struct Walker<'a> {

@@ -5,6 +5,8 @@ use std::net::SocketAddrV4;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
@@ -175,60 +177,64 @@ pub struct Running {
 ///
 /// # Errors
 /// The home or the network is taken, the state is damaged, or something a service needs is missing.
-pub async fn start(options: Options) -> Result<Running, StartError> {
-    let paper = options.machines == MachineKind::Paper;
-    let init_program = match options.init_program {
-        Some(program) => program,
-        None if paper => PathBuf::new(),
-        None => find_init_program()?,
-    };
-    let record = options.record.map(open_record).transpose()?;
-    let home = Arc::new(Home::claim(&options.home)?);
-    let state = StateFolder::open(home.join("state"), !paper)?;
-    let document: Document<Identity> = state.document("account")?;
-    let mut identity = document.read(Clone::clone);
-    let (network, listener) = match identity.network {
-        Some(number) => Network::reclaim(number).await?,
-        None => Network::claim(options.first_network)?,
-    };
-    let key = identity.key.get_or_insert_with(RootKey::generate).clone();
-    identity.network = Some(network.number());
-    document.change(|saved| {
-        *saved = identity;
-        Ok::<_, StateError>(())
-    })?;
-    let stopping = CancellationToken::new();
-    let context = Arc::new(Context {
-        home,
-        state,
-        network,
-        credentials: Credentials::new(&key),
-        init_program,
-        paper,
-        faults: Faults::new(options.faults),
-        stage: Stage::new(options.rehearsal, stopping.clone()),
-        calls: Calls::default(),
-        stopping,
-        tasks: TaskTracker::new(),
-    });
-    let cloud = Arc::new(Cloud::open(Arc::clone(&context)).await?);
-    let listener =
-        tokio::net::TcpListener::from_std(listener).map_err(|source| StartError::Listen {
-            address: context.network.endpoint(),
-            source,
+pub fn start(options: Options) -> BoxFuture<'static, Result<Running, StartError>> {
+    // Boxed, so that it is compiled here and not in every program and test that awaits it.
+    async move {
+        let paper = options.machines == MachineKind::Paper;
+        let init_program = match options.init_program {
+            Some(program) => program,
+            None if paper => PathBuf::new(),
+            None => find_init_program()?,
+        };
+        let record = options.record.map(open_record).transpose()?;
+        let home = Arc::new(Home::claim(&options.home)?);
+        let state = StateFolder::open(home.join("state"), !paper)?;
+        let document: Document<Identity> = state.document("account")?;
+        let mut identity = document.read(Clone::clone);
+        let (network, listener) = match identity.network {
+            Some(number) => Network::reclaim(number).await?,
+            None => Network::claim(options.first_network)?,
+        };
+        let key = identity.key.get_or_insert_with(RootKey::generate).clone();
+        identity.network = Some(network.number());
+        document.change(|saved| {
+            *saved = identity;
+            Ok::<_, StateError>(())
         })?;
-    let slots = connections::slots();
-    let server = Server::new(Arc::clone(&cloud)).recording(record);
-    let serving = server.serve(listener, Arc::clone(&slots));
-    let serving = tokio::spawn(serving);
-    cloud.resume().await;
-    let running = Running {
-        cloud,
-        slots,
-        serving,
-    };
-    running.write_endpoint_file()?;
-    Ok(running)
+        let stopping = CancellationToken::new();
+        let context = Arc::new(Context {
+            home,
+            state,
+            network,
+            credentials: Credentials::new(&key),
+            init_program,
+            paper,
+            faults: Faults::new(options.faults),
+            stage: Stage::new(options.rehearsal, stopping.clone()),
+            calls: Calls::default(),
+            stopping,
+            tasks: TaskTracker::new(),
+        });
+        let cloud = Arc::new(Cloud::open(Arc::clone(&context)).await?);
+        let listener =
+            tokio::net::TcpListener::from_std(listener).map_err(|source| StartError::Listen {
+                address: context.network.endpoint(),
+                source,
+            })?;
+        let slots = connections::slots();
+        let server = Server::new(Arc::clone(&cloud)).recording(record);
+        let serving = server.serve(listener, Arc::clone(&slots));
+        let serving = tokio::spawn(serving);
+        cloud.resume().await;
+        let running = Running {
+            cloud,
+            slots,
+            serving,
+        };
+        running.write_endpoint_file()?;
+        Ok(running)
+    }
+    .boxed()
 }
 
 impl Running {

@@ -10,6 +10,8 @@ use std::sync::Arc;
 
 use base64_simd::{AppendBase64Encode, STANDARD};
 use bytes::Bytes;
+use futures::FutureExt;
+use futures::future::LocalBoxFuture;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
@@ -43,27 +45,31 @@ type Failure = Box<dyn std::error::Error + Send + Sync>;
 ///
 /// # Errors
 /// When the address cannot be listened at.
-pub async fn serve(
+pub fn serve<'a>(
     bare: Bare,
     address: SocketAddr,
-    behind: &str,
-    headers: &[(String, String)],
-) -> io::Result<()> {
-    let listener = TcpListener::bind(address).await?;
-    let behind = Arc::new(Behind::new(behind, headers));
-    match bare {
-        Bare::Content => {
-            let contents: HashMap<_, _> = SIZES.map(|size| (size, content(size))).into();
-            let contents = Arc::new(contents);
-            accept(&listener, move |request| {
-                let answer = hand_out(&contents, &request);
-                async { Ok(answer) }
-            })
-            .await
+    behind: &'a str,
+    headers: &'a [(String, String)],
+) -> LocalBoxFuture<'a, io::Result<()>> {
+    // Boxed, so that it is compiled here and not in every program and test that awaits it.
+    async move {
+        let listener = TcpListener::bind(address).await?;
+        let behind = Arc::new(Behind::new(behind, headers));
+        match bare {
+            Bare::Content => {
+                let contents: HashMap<_, _> = SIZES.map(|size| (size, content(size))).into();
+                let contents = Arc::new(contents);
+                accept(&listener, move |request| {
+                    let answer = hand_out(&contents, &request);
+                    async { Ok(answer) }
+                })
+                .await
+            }
+            Bare::Hop => accept(&listener, move |request| hop(behind.clone(), request)).await,
+            Bare::Writer => accept(&listener, move |request| write(behind.clone(), request)).await,
         }
-        Bare::Hop => accept(&listener, move |request| hop(behind.clone(), request)).await,
-        Bare::Writer => accept(&listener, move |request| write(behind.clone(), request)).await,
     }
+    .boxed_local()
 }
 
 async fn accept<H, F>(listener: &TcpListener, handler: H) -> io::Result<()>

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use futures::FutureExt;
+use futures::future::LocalBoxFuture;
 use serde::Serialize;
 use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
@@ -56,43 +58,47 @@ pub struct Report {
 ///
 /// # Errors
 /// When the workload is none, see [`Drive::start`].
-pub async fn run(
-    options: &Options,
-    view: &mut View,
-    stop: &CancellationToken,
-) -> Result<Report, Lawless> {
-    let drive = Drive::new(&options.address, options.workload.clone());
-    let keys = options.workload.keys;
-    let prepared = if options.prepare {
-        view.say(&format!("uploading {keys} photos"));
-        phase(drive.upload_all(), stop).await
-    } else {
-        None
-    };
-    let _ = (drive.cut_phase(), drive.cut_second());
-    let before = time_used();
-    let running = drive.start(options.pace)?;
-    let seconds = seconds(&drive, options, view, stop).await;
-    running.stop().await;
-    let load = drive.cut_phase();
-    let own_cost = cost(before, time_used(), load.tally.requests());
-    let verified = if options.verify {
-        view.say(&format!("reading {keys} photos once more"));
-        // Ctrl-C has ended the load; this it does not end.
-        phase(drive.read_all(), &CancellationToken::new()).await
-    } else {
-        None
-    };
-    view.end();
-    Ok(Report {
-        address: options.address.clone(),
-        prepared,
-        load,
-        verified,
-        seconds,
-        violations: drive.violations(),
-        own_cost,
-    })
+pub fn run<'a>(
+    options: &'a Options,
+    view: &'a mut View,
+    stop: &'a CancellationToken,
+) -> LocalBoxFuture<'a, Result<Report, Lawless>> {
+    // Boxed, so that it is compiled here and not in every program and test that awaits it.
+    async move {
+        let drive = Drive::new(&options.address, options.workload.clone());
+        let keys = options.workload.keys;
+        let prepared = if options.prepare {
+            view.say(&format!("uploading {keys} photos"));
+            phase(drive.upload_all(), stop).await
+        } else {
+            None
+        };
+        let _ = (drive.cut_phase(), drive.cut_second());
+        let before = time_used();
+        let running = drive.start(options.pace)?;
+        let seconds = seconds(&drive, options, view, stop).await;
+        running.stop().await;
+        let load = drive.cut_phase();
+        let own_cost = cost(before, time_used(), load.tally.requests());
+        let verified = if options.verify {
+            view.say(&format!("reading {keys} photos once more"));
+            // Ctrl-C has ended the load; this it does not end.
+            phase(drive.read_all(), &CancellationToken::new()).await
+        } else {
+            None
+        };
+        view.end();
+        Ok(Report {
+            address: options.address.clone(),
+            prepared,
+            load,
+            verified,
+            seconds,
+            violations: drive.violations(),
+            own_cost,
+        })
+    }
+    .boxed_local()
 }
 
 /// What some work came to; `None` if it was stopped. It is no part of the load's own phase.

@@ -16,6 +16,8 @@ pub mod window;
 use std::sync::Arc;
 use std::time::Instant;
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use kit::health::Health;
 use kit::metrics::Registry;
 use kit::pool::{Configuration, Policy};
@@ -109,34 +111,38 @@ pub async fn bind(settings: &Settings) -> Result<TcpListener, Error> {
 
 /// Serves on `listener` until `shutdown`, then lets the requests in flight end. Figures go to
 /// `cloudwatch`, if there is one, every 5 s.
-pub async fn run(
+pub fn run(
     settings: Settings,
     listener: TcpListener,
     cloudwatch: Option<aws_sdk_cloudwatch::Client>,
     shutdown: CancellationToken,
-) -> Drained {
-    let Own {
-        capacity, policy, ..
-    } = settings.cache_node;
-    let configuration = Configuration { capacity, policy };
-    let instance = settings.instance.id;
-    let node = Arc::new(Node::new(instance.clone(), configuration, Instant::now()));
-    let publishing = cloudwatch.map(|client| {
-        let publisher = publish::Publisher::new(client, settings.namespace, instance);
-        tokio::spawn(publisher.run(node.clone(), shutdown.clone()))
-    });
-    let health = health(&node);
-    let registry = figures(&node);
-    let handler = Arc::new(http::Handler::new(node, settings.secrets.internal_token));
-    let drained = Server::new(health, registry)
-        .access(Access::Failures)
-        .serve(listener, move |request| handler.handle(request), shutdown)
-        .await;
-    if let Some(publishing) = publishing {
-        // It ends with the shutdown; a call in flight is not waited for.
-        publishing.abort();
+) -> BoxFuture<'static, Drained> {
+    // Boxed, so that it is compiled here and not in every program and test that awaits it.
+    async move {
+        let Own {
+            capacity, policy, ..
+        } = settings.cache_node;
+        let configuration = Configuration { capacity, policy };
+        let instance = settings.instance.id;
+        let node = Arc::new(Node::new(instance.clone(), configuration, Instant::now()));
+        let publishing = cloudwatch.map(|client| {
+            let publisher = publish::Publisher::new(client, settings.namespace, instance);
+            tokio::spawn(publisher.run(node.clone(), shutdown.clone()))
+        });
+        let health = health(&node);
+        let registry = figures(&node);
+        let handler = Arc::new(http::Handler::new(node, settings.secrets.internal_token));
+        let drained = Server::new(health, registry)
+            .access(Access::Failures)
+            .serve(listener, move |request| handler.handle(request), shutdown)
+            .await;
+        if let Some(publishing) = publishing {
+            // It ends with the shutdown; a call in flight is not waited for.
+            publishing.abort();
+        }
+        drained
     }
-    drained
+    .boxed()
 }
 
 /// Alive and listening is ready: whether it may serve is the manager's to say, and to see.

@@ -28,6 +28,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use catalog::Catalog;
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use http::{Request, Response, StatusCode};
 use kit::body::{Body, Incoming};
 use kit::client::Client;
@@ -107,45 +109,49 @@ pub(crate) struct FrontEnd {
 ///
 /// # Errors
 /// When the settings or the folder cannot be used.
-pub async fn run(
-    settings: &Settings,
+pub fn run<'a>(
+    settings: &'a Settings,
     bucket: aws_sdk_s3::Client,
-    folder: &Path,
+    folder: &'a Path,
     listener: TcpListener,
     shutdown: CancellationToken,
-) -> Result<Drained, StartError> {
-    let metrics = Registry::new();
-    let listeners = Listeners::new(MOST_LISTENERS, shutdown.clone());
-    let front_end = FrontEnd::new(settings, bucket, folder, listeners, &metrics)?;
-    let front_end = Arc::new(front_end);
-    let store = front_end.store.clone();
-    let tasks = store.tasks.clone();
-    let (pool, stop) = (store.pool.clone(), shutdown.clone());
-    tasks.spawn(async move { pool.follow(stop).await });
-    let (preparing, stop) = (store.clone(), shutdown.clone());
-    tasks.spawn(async move { preparing.prepare(&stop).await });
-    let mut server = Server::new(health(&store), metrics);
-    if front_end.pages.need_login() {
-        server = server.tell_peers();
+) -> BoxFuture<'a, Result<Drained, StartError>> {
+    // Boxed, so that it is compiled here and not in every program and test that awaits it.
+    async move {
+        let metrics = Registry::new();
+        let listeners = Listeners::new(MOST_LISTENERS, shutdown.clone());
+        let front_end = FrontEnd::new(settings, bucket, folder, listeners, &metrics)?;
+        let front_end = Arc::new(front_end);
+        let store = front_end.store.clone();
+        let tasks = store.tasks.clone();
+        let (pool, stop) = (store.pool.clone(), shutdown.clone());
+        tasks.spawn(async move { pool.follow(stop).await });
+        let (preparing, stop) = (store.clone(), shutdown.clone());
+        tasks.spawn(async move { preparing.prepare(&stop).await });
+        let mut server = Server::new(health(&store), metrics);
+        if front_end.pages.need_login() {
+            server = server.tell_peers();
+        }
+        let drained = server
+            .serve(
+                listener,
+                move |request| {
+                    // In a box: hyper moves what it is given, and uploads are large futures.
+                    Box::pin(front_end.clone().answer(request))
+                },
+                shutdown,
+            )
+            .await;
+        tasks.close();
+        if tokio::time::timeout(LAST_TASKS, tasks.wait())
+            .await
+            .is_err()
+        {
+            tracing::warn!(tasks = tasks.len(), "stopped with work left");
+        }
+        Ok(drained)
     }
-    let drained = server
-        .serve(
-            listener,
-            move |request| {
-                // In a box: hyper moves what it is given, and uploads are large futures.
-                Box::pin(front_end.clone().answer(request))
-            },
-            shutdown,
-        )
-        .await;
-    tasks.close();
-    if tokio::time::timeout(LAST_TASKS, tasks.wait())
-        .await
-        .is_err()
-    {
-        tracing::warn!(tasks = tasks.len(), "stopped with work left");
-    }
-    Ok(drained)
+    .boxed()
 }
 
 fn health(store: &Arc<Store>) -> Health {

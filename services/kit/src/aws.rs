@@ -9,21 +9,27 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_smithy_http_client::Builder as HttpBuilder;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use futures::FutureExt;
+use futures::future::BoxFuture;
 
 /// The settings for all SDK clients of a service: HTTP with rustls, timeouts on everything, the
 /// instance's role. Endpoint and metadata address come from the SDK's own variables
 /// (`AWS_ENDPOINT_URL`, `AWS_EC2_METADATA_SERVICE_ENDPOINT`).
-pub async fn sdk_config(region: &str) -> SdkConfig {
-    let http = HttpBuilder::new()
-        .tls_provider(Provider::Rustls(CryptoMode::Ring))
-        .build_https();
-    aws_config::defaults(BehaviorVersion::latest())
-        .region(Region::new(region.to_owned()))
-        .http_client(http)
-        .timeout_config(timeouts())
-        .retry_config(RetryConfig::standard().with_max_attempts(4))
-        .load()
-        .await
+pub fn sdk_config(region: &str) -> BoxFuture<'_, SdkConfig> {
+    // Boxed, so that it is compiled here and not in every program and test that awaits it.
+    async move {
+        let http = HttpBuilder::new()
+            .tls_provider(Provider::Rustls(CryptoMode::Ring))
+            .build_https();
+        aws_config::defaults(BehaviorVersion::latest())
+            .region(Region::new(region.to_owned()))
+            .http_client(http)
+            .timeout_config(timeouts())
+            .retry_config(RetryConfig::standard().with_max_attempts(4))
+            .load()
+            .await
+    }
+    .boxed()
 }
 
 fn timeouts() -> TimeoutConfig {

@@ -36,6 +36,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use catalog::Catalog;
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use http::{Request, Response, StatusCode};
 use kit::body::{Body, Incoming};
 use kit::health::Health;
@@ -62,20 +64,27 @@ use crate::settings::Settings;
 ///
 /// # Errors
 /// When the address is taken, or the settings are unusable.
-pub async fn start(settings: Settings, shutdown: CancellationToken) -> Result<Drained, Error> {
-    let address = SocketAddr::new(settings.instance.address, settings.manager.port);
-    let listener = TcpListener::bind(address)
+pub fn start(
+    settings: Settings,
+    shutdown: CancellationToken,
+) -> BoxFuture<'static, Result<Drained, Error>> {
+    // Boxed, so that it is compiled here and not in every program and test that awaits it.
+    async move {
+        let address = SocketAddr::new(settings.instance.address, settings.manager.port);
+        let listener = TcpListener::bind(address)
+            .await
+            .map_err(|source| Error::Listen { address, source })?;
+        let sdk = kit::aws::sdk_config(&settings.region).await;
+        let deadline = Deadline::new(kit::aws::metadata());
+        let cloud = Ec2::new(&sdk, &settings, deadline.clone());
+        let bucket = S3::new(&sdk, &settings.bucket);
+        let metrics = Arc::new(CloudWatch::new(&sdk, &settings.namespace));
+        run(
+            settings, listener, cloud, bucket, metrics, deadline, shutdown,
+        )
         .await
-        .map_err(|source| Error::Listen { address, source })?;
-    let sdk = kit::aws::sdk_config(&settings.region).await;
-    let deadline = Deadline::new(kit::aws::metadata());
-    let cloud = Ec2::new(&sdk, &settings, deadline.clone());
-    let bucket = S3::new(&sdk, &settings.bucket);
-    let metrics = Arc::new(CloudWatch::new(&sdk, &settings.namespace));
-    run(
-        settings, listener, cloud, bucket, metrics, deadline, shutdown,
-    )
-    .await
+    }
+    .boxed()
 }
 
 /// Runs on `listener` until `shutdown`.

@@ -18,6 +18,8 @@ pub mod window;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use tokio_util::sync::CancellationToken;
 
 use figures::Figures;
@@ -37,14 +39,18 @@ pub enum Error {
 }
 
 /// Decides until `shutdown`, by what `cloudwatch` has counted.
-pub async fn run(
+pub fn run(
     settings: Settings,
     cloudwatch: aws_sdk_cloudwatch::Client,
     shutdown: CancellationToken,
-) {
-    let address = SocketAddr::new(settings.instance.address, settings.manager.port);
-    let manager = Manager::new(address, settings.secrets.internal_token);
-    let figures = Figures::new(cloudwatch, settings.namespace);
-    let tick = Duration::from_millis(settings.scaler.tick_ms);
-    Scaler::new(manager, figures, tick).run(shutdown).await;
+) -> BoxFuture<'static, ()> {
+    // Boxed, so that it is compiled here and not in every program and test that awaits it.
+    async move {
+        let address = SocketAddr::new(settings.instance.address, settings.manager.port);
+        let manager = Manager::new(address, settings.secrets.internal_token);
+        let figures = Figures::new(cloudwatch, settings.namespace);
+        let tick = Duration::from_millis(settings.scaler.tick_ms);
+        Scaler::new(manager, figures, tick).run(shutdown).await;
+    }
+    .boxed()
 }
