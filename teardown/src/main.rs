@@ -7,7 +7,6 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use deployer_session::failure::Exit;
-use deployer_session::report;
 use program::arguments::{Arguments, Command};
 use teardown::reap;
 
@@ -23,7 +22,7 @@ fn main() -> ExitCode {
             };
         }
     };
-    report::set_colours(arguments.color);
+    arguments.colours.set();
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

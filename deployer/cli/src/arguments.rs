@@ -12,7 +12,7 @@ use deployer_core::names::{DeploymentName, ResourceId};
 pub(crate) use contact::{Check, Checked, Completions, Doctor, Init, Man};
 
 use crate::failure::Exit;
-use crate::report::Colour;
+use crate::report::Colours;
 pub(crate) use crate::whereabouts::{Where, Whereabouts};
 
 /// Makes elastic services from a YAML blueprint, on this laptop or on AWS, and takes them away
@@ -22,9 +22,8 @@ pub(crate) use crate::whereabouts::{Where, Whereabouts};
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
-    /// When to colour: auto is on terminals, unless NO_COLOR is set
-    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t = Colour::Auto, hide_default_value = true)]
-    pub(crate) color: Colour,
+    #[command(flatten)]
+    pub(crate) colours: Colours,
 }
 
 const EXAMPLES: &str = "\

@@ -21,7 +21,7 @@ fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(exit) => return exit.into(),
     };
-    report::set_colours(arguments.color);
+    arguments.colours.set();
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

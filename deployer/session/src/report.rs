@@ -11,9 +11,16 @@ mod bars;
 mod json;
 mod plain;
 
-/// When output is coloured.
+/// How a command line asks for colours.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub struct Colours {
+    /// When to colour: auto is on terminals, unless NO_COLOR is set
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t = Colour::Auto, hide_default_value = true)]
+    color: Colour,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Colour {
+enum Colour {
     /// On terminals, unless `NO_COLOR` is set.
     Auto,
     /// In any case.
@@ -106,16 +113,18 @@ pub trait Report: Send + Sync {
     fn event(&self, event: &Event<'_>);
 }
 
-/// Colours as asked for. Left to itself, a stream is coloured where it is a terminal that can, and
-/// `NO_COLOR` is not set (<https://no-color.org>).
-pub fn set_colours(when: Colour) {
-    let enabled = match when {
-        Colour::Auto => return,
-        Colour::Always => true,
-        Colour::Never => false,
-    };
-    console::set_colors_enabled(enabled);
-    console::set_colors_enabled_stderr(enabled);
+impl Colours {
+    /// Colours as asked for, from now on. Left to itself, a stream is coloured where it is a terminal
+    /// that can, and `NO_COLOR` is not set (<https://no-color.org>).
+    pub fn set(self) {
+        let enabled = match self.color {
+            Colour::Auto => return,
+            Colour::Always => true,
+            Colour::Never => false,
+        };
+        console::set_colors_enabled(enabled);
+        console::set_colors_enabled_stderr(enabled);
+    }
 }
 
 /// The reader that fits: JSON when asked for, bars on a terminal, plain lines elsewhere.

@@ -2,7 +2,7 @@
 
 use clap::{Args, Parser, Subcommand};
 use deployer_core::names::DeploymentName;
-use deployer_session::report::Colour;
+use deployer_session::report::Colours;
 use deployer_session::whereabouts::Where;
 use teardown::reap;
 
@@ -13,9 +13,8 @@ use teardown::reap;
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
-    /// When to colour: auto is on terminals, unless NO_COLOR is set
-    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t = Colour::Auto, hide_default_value = true)]
-    pub(crate) color: Colour,
+    #[command(flatten)]
+    pub(crate) colours: Colours,
 }
 
 const EXAMPLES: &str = "\

@@ -160,7 +160,7 @@ pub fn of_stray(stray: &Stray) -> Option<Vec<Billed>> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::inventory::{FoundBucket, FoundSecurityGroup, Inventory, Pending};
+    use crate::inventory::{FoundBucket, FoundSecurityGroup, Inventory, samples};
 
     fn rates() -> Rates {
         Rates::new(Prices::built_in("us-east-1").unwrap(), "us-east-1")
@@ -178,17 +178,7 @@ mod tests {
 
     fn left() -> Inventory {
         Inventory {
-            databases: vec![FoundDatabase {
-                id: "d".to_owned(),
-                resource: "catalog".parse().unwrap(),
-                state: "available".to_owned(),
-                endpoint: None,
-                class: "db.t3.micro".to_owned(),
-                storage_gib: 20,
-                pending: Pending::default(),
-                groups: Vec::new(),
-                created: None,
-            }],
+            databases: vec![samples::database("d")],
             security_groups: vec![FoundSecurityGroup {
                 id: "sg-1".to_owned(),
                 resource: "data".parse().unwrap(),

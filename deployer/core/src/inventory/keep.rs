@@ -47,7 +47,7 @@ impl Inventory {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::inventory::{FoundBucket, FoundDatabase, FoundSecurityGroup, Pending};
+    use crate::inventory::{FoundBucket, FoundDatabase, FoundSecurityGroup, samples};
 
     fn group(id: &str) -> FoundSecurityGroup {
         FoundSecurityGroup {
@@ -62,15 +62,8 @@ mod tests {
         let inventory = Inventory {
             security_groups: vec![group("sg-1"), group("sg-2")],
             databases: vec![FoundDatabase {
-                id: "d".to_owned(),
-                resource: "catalog".parse().unwrap(),
-                state: "available".to_owned(),
-                endpoint: None,
-                class: "db.t4g.micro".to_owned(),
-                storage_gib: 20,
-                pending: Pending::default(),
                 groups: vec!["sg-2".to_owned()],
-                created: None,
+                ..samples::database("d")
             }],
             buckets: vec![FoundBucket {
                 name: "b".to_owned(),

@@ -1,7 +1,7 @@
 //! What tests of several rooms find in an account.
 #![allow(clippy::unwrap_used)]
 
-use super::{FoundInstance, InstanceState};
+use super::{FoundDatabase, FoundInstance, InstanceState, Pending};
 
 /// An instance that runs, and of which nothing else is known.
 pub(crate) fn instance(resource: &str, id: &str) -> FoundInstance {
@@ -21,5 +21,20 @@ pub(crate) fn instance(resource: &str, id: &str) -> FoundInstance {
         cpu_credits: None,
         profile: None,
         groups: Vec::new(),
+    }
+}
+
+/// A small database that can be used, and of which nothing else is known.
+pub(crate) fn database(id: &str) -> FoundDatabase {
+    FoundDatabase {
+        id: id.to_owned(),
+        resource: "catalog".parse().unwrap(),
+        state: "available".to_owned(),
+        endpoint: None,
+        class: "db.t3.micro".to_owned(),
+        storage_gib: 20,
+        pending: Pending::default(),
+        groups: Vec::new(),
+        created: None,
     }
 }
