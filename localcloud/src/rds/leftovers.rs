@@ -223,13 +223,7 @@ impl Rds {
             gone.ok_or_else(|| missing("DBSnapshotNotFound", name))
         })?;
         self.inner.forget(&left.database).await;
-        let mut xml = Xml::fragment();
-        xml.element("DBSnapshot", |xml| {
-            xml.text("DBSnapshotIdentifier", name)
-                .text("DBInstanceIdentifier", &left.of)
-                .text("Status", "deleted");
-        });
-        Ok(xml.finish())
+        Ok(deleted("DBSnapshot", "DBSnapshotIdentifier", name, &left))
     }
 
     pub(super) fn describe_backups(
@@ -271,13 +265,8 @@ impl Rds {
             gone.ok_or_else(|| missing("DBInstanceAutomatedBackupNotFound", id))
         })?;
         self.inner.forget(&left.database).await;
-        let mut xml = Xml::fragment();
-        xml.element("DBInstanceAutomatedBackup", |xml| {
-            xml.text("DbiResourceId", id)
-                .text("DBInstanceIdentifier", &left.of)
-                .text("Status", "deleted");
-        });
-        Ok(xml.finish())
+        let element = "DBInstanceAutomatedBackup";
+        Ok(deleted(element, "DbiResourceId", id, &left))
     }
 
     pub(super) fn create_group(
@@ -402,6 +391,17 @@ fn write_group(xml: &mut Xml, caller: &Caller, kind: &GroupKind, name: &str, gro
             ),
         };
     });
+}
+
+/// What answers the deletion of a snapshot or of backups.
+fn deleted(element: &str, named: &str, name: &str, left: &Left) -> String {
+    let mut xml = Xml::fragment();
+    xml.element(element, |xml| {
+        xml.text(named, name)
+            .text("DBInstanceIdentifier", &left.of)
+            .text("Status", "deleted");
+    });
+    xml.finish()
 }
 
 fn of_database(xml: &mut Xml, left: &Left) {

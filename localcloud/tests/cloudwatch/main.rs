@@ -266,84 +266,28 @@ async fn bad_data_are_refused_and_none_of_them_counts() {
             .maximum(maximum)
             .build()
     };
+    let at = |minutes| DateTime::from_secs(minute(minutes));
+    let bare = || datum("M", minute(1));
     let wrong = "InvalidParameterValue";
-    assert_eq!(code(send(good().value(f64::NAN).build()).await), wrong);
-    assert_eq!(code(send(good().value(f64::INFINITY).build()).await), wrong);
-    assert_eq!(code(send(good().value(1e200).build()).await), wrong);
-    assert_eq!(
-        code(
-            send(
-                good()
-                    .timestamp(DateTime::from_secs(minute(15 * 24 * 60)))
-                    .build()
-            )
-            .await
-        ),
-        wrong
-    );
-    assert_eq!(
-        code(send(good().timestamp(DateTime::from_secs(minute(-125))).build()).await),
-        wrong
-    );
-    assert_eq!(
-        code(send(good().metric_name("m".repeat(256)).build()).await),
-        wrong
-    );
-    assert_eq!(
-        code(send(good().dimensions(dimension(":d", "x")).build()).await),
-        wrong
-    );
-    assert_eq!(
-        code(send(good().dimensions(dimension("d", " ")).build()).await),
-        wrong
-    );
-    assert_eq!(
-        code(send(good().unit(StandardUnit::from("Furlongs")).build()).await),
-        wrong
-    );
-    assert_eq!(
-        code(send(good().values(1.0).build()).await),
-        "InvalidParameterCombination"
-    );
-    assert_eq!(
-        code(send(datum("M", minute(1)).build()).await),
-        "MissingParameter"
-    );
-    assert_eq!(
-        code(
-            send(
-                datum("M", minute(1))
-                    .values(1.0)
-                    .counts(1.0)
-                    .counts(1.0)
-                    .build()
-            )
-            .await
-        ),
-        wrong
-    );
-    assert_eq!(
-        code(
-            send(
-                datum("M", minute(1))
-                    .statistic_values(set(0.0, 1.0, 1.0))
-                    .build()
-            )
-            .await
-        ),
-        wrong
-    );
-    assert_eq!(
-        code(
-            send(
-                datum("M", minute(1))
-                    .statistic_values(set(1.0, 2.0, 1.0))
-                    .build()
-            )
-            .await
-        ),
-        wrong
-    );
+    for (bad, why) in [
+        (good().value(f64::NAN), wrong),
+        (good().value(f64::INFINITY), wrong),
+        (good().value(1e200), wrong),
+        (good().timestamp(at(15 * 24 * 60)), wrong),
+        (good().timestamp(at(-125)), wrong),
+        (good().metric_name("m".repeat(256)), wrong),
+        (good().dimensions(dimension(":d", "x")), wrong),
+        (good().dimensions(dimension("d", " ")), wrong),
+        (good().unit(StandardUnit::from("Furlongs")), wrong),
+        (good().values(1.0), "InvalidParameterCombination"),
+        (bare(), "MissingParameter"),
+        (bare().values(1.0).counts(1.0).counts(1.0), wrong),
+        (bare().statistic_values(set(0.0, 1.0, 1.0)), wrong),
+        (bare().statistic_values(set(1.0, 2.0, 1.0)), wrong),
+    ] {
+        let bad = bad.build();
+        assert_eq!(code(send(bad.clone()).await), why, "{bad:?}");
+    }
     let many = client
         .put_metric_data()
         .namespace("Bivouac/x")
