@@ -11,6 +11,7 @@ mod driver;
 mod look;
 
 use std::path::Path;
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use http::Method;
@@ -53,6 +54,8 @@ pub mod key {
 /// 1280 by 900.
 pub struct Browser {
     driver: Driver,
+    /// What the page said before the last click, text or key.
+    before: Mutex<String>,
 }
 
 impl Browser {
@@ -63,6 +66,7 @@ impl Browser {
     pub async fn start() -> Self {
         let browser = Self {
             driver: Driver::start().await,
+            before: Mutex::default(),
         };
         // Its window is one of many, and keys go to the page all the same.
         let focused = json!({ "enabled": true });
@@ -77,6 +81,17 @@ impl Browser {
     pub async fn open(&self, address: &str) {
         self.driver.post("url", &json!({ "url": address })).await;
         self.until(PAINTED).await;
+        self.before.lock().unwrap().clear();
+    }
+
+    /// Goes back by so many pages, as the browser's own button does, and waits until the page that
+    /// was shown is left.
+    pub async fn back(&self, pages: u8) {
+        let script = "window.isLeft = true; history.go(-arguments[0])";
+        self.run_with(script, &json!([pages])).await;
+        self.until("!window.isLeft").await;
+        self.until(PAINTED).await;
+        self.before.lock().unwrap().clear();
     }
 
     /// The address that is shown.
@@ -109,7 +124,16 @@ impl Browser {
     }
 
     /// Waits until the page says something.
+    ///
+    /// # Panics
+    /// When it said so before the last click, text or key already: such a wait is over before
+    /// what was done has come to anything.
     pub async fn until_said(&self, text: &str) {
+        let is_old = self.before.lock().unwrap().contains(text);
+        assert!(
+            !is_old,
+            "the page said {text:?} already; wait for what is new"
+        );
         let text = Value::from(text);
         self.until(&format!("document.body.innerText.includes({text})"))
             .await;
@@ -155,6 +179,7 @@ impl Browser {
     /// Presses and lets go of keys, one after the other, wherever the focus is.
     pub async fn press(&self, keys: &[&str]) {
         self.until(PAINTED).await;
+        self.remember().await;
         let strokes = keys
             .iter()
             .flat_map(|key| ["keyDown", "keyUp"].map(|kind| json!({ "type": kind, "value": key })));
@@ -201,6 +226,9 @@ impl Browser {
         let search = json!({ "using": "css selector", "value": selector });
         loop {
             let found = self.driver.post("element", &search).await;
+            if *method == Method::POST {
+                self.remember().await;
+            }
             let command = format!("element/{}/{what}", found[ELEMENT].as_str().unwrap());
             match self.driver.call(method.clone(), &command, body).await {
                 Ok(value) => return value,
@@ -208,6 +236,12 @@ impl Browser {
                 Err(refusal) => panic!("{what} of {selector}: {refusal}"),
             }
         }
+    }
+
+    /// Keeps what the page says, before something is done that changes it.
+    async fn remember(&self) {
+        let said = self.run("return document.body?.innerText ?? ''").await;
+        *self.before.lock().unwrap() = said.as_str().unwrap().to_owned();
     }
 
     async fn element_post(&self, selector: &str, what: &str, body: &Value) {

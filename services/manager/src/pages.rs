@@ -93,6 +93,13 @@ impl Notice {
         }
     }
 
+    fn warn(text: impl Into<String>) -> Self {
+        Self {
+            tone: "warn",
+            text: text.into(),
+        }
+    }
+
     fn bad(text: impl Into<String>) -> Self {
         Self {
             tone: "bad",

@@ -30,10 +30,23 @@ pub(super) async fn page<B: Bucket>(visit: &Visit<'_, B>) -> Response<Body> {
 
 /// Answers the form: what would change.
 pub(super) async fn review<B: Bucket>(visit: &Visit<'_, B>, sent: &Form) -> Response<Body> {
-    match current(visit) {
-        Ok(draft) => reviewed(visit, draft.with(|name| sent.given(name)), None).await,
-        Err(error) => refused(visit, None, &error).await,
-    }
+    let draft = match current(visit) {
+        Ok(draft) => draft,
+        Err(error) => return refused(visit, None, &error).await,
+    };
+    let given = |name: &str| sent.given(name);
+    let seen = sent.field("seen");
+    // Without it the form was made by a program, which has seen nothing.
+    let Ok(shown) = serde_json::from_str(seen) else {
+        return reviewed(visit, draft.with(given), None).await;
+    };
+    let is_outdated = seen != api::told_choices(draft.pool());
+    let said = is_outdated.then(|| {
+        let text = "The configuration was changed since this form was opened. \
+                    This is what would change now.";
+        (StatusCode::OK, Notice::warn(text))
+    });
+    reviewed(visit, draft.with_form(&shown, given), said).await
 }
 
 /// Saves what was reviewed.

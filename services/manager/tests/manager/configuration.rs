@@ -85,6 +85,30 @@ async fn what_was_changed_by_others_in_between_is_not_overwritten() {
 }
 
 #[tokio::test]
+async fn a_form_that_is_outdated_changes_only_what_was_typed_into_it() {
+    let world = World::start().await;
+    world.serving(1).await;
+    let mut person = Person::logged_in(&world).await;
+    let seen = hidden(&text(&person.get("/configuration").await), "seen");
+    world.post("/api/configure_cache?cacheSize=7").await;
+    let mut fields = [
+        ("cacheSize", "64"),
+        ("policy", "RR"),
+        ("maxMiss", "0.6"),
+        ("seen", seen.as_str()),
+    ];
+    let review = text(&person.send("/configuration", &fields).await);
+    assert!(review.contains("changed since this form was opened"));
+    assert!(review.contains("any entry (RR)"), "{review}");
+    assert!(!review.contains("Capacity"), "nobody typed it: {review}");
+    for odd in ["", "{", r#"{"capacity":-1}"#] {
+        fields[3].1 = odd;
+        let review = text(&person.send("/configuration", &fields).await);
+        assert!(review.contains("Capacity") && !review.contains("since this form"));
+    }
+}
+
+#[tokio::test]
 async fn mistakes_are_said_at_their_fields_and_what_was_typed_stays() {
     let world = World::start().await;
     world.serving(1).await;

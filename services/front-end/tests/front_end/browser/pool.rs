@@ -3,7 +3,7 @@
 use browser::Browser;
 use kit::door::Api;
 
-use super::{Files, address, opened, picture};
+use super::{Files, address, opened, picture, shows_another};
 use crate::pool::PASSWORD;
 use crate::stage::{Options, Stage};
 
@@ -134,8 +134,7 @@ async fn a_closed_deployment_asks_for_the_password_and_then_takes_photos() {
     let other = files.make("other.svg", &picture(5, "another lake"));
     browser.choose("#file", &[&other]).await;
     browser.click("[data-send]").await;
-    let size = std::fs::read(&other).unwrap().len();
-    browser.until_said(&format!("{size} B")).await;
+    shows_another(&browser, &other).await;
     browser.click("[action='/logout'] button").await;
     browser.until_said("The photos of this deployment").await;
     browser.close(&["status of 401"]).await;

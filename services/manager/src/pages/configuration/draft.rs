@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use catalog::{Mode, PoolRow};
+use catalog::{Choices, Mode, PoolRow};
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use crate::api::told_choices;
+use crate::status::choices;
 use crate::wish::{self, Limits, MIB, Wish, policy_name};
 
 /// What can be set, by its name in `configure_cache`.
@@ -90,10 +92,23 @@ impl Draft {
         }
     }
 
-    /// With what was typed. A field that was left as it was asks for nothing.
-    pub(super) fn with(mut self, given: impl Fn(&str) -> Option<String>) -> Self {
+    /// With what was typed. A field that holds what is set asks for nothing.
+    pub(super) fn with(self, given: impl Fn(&str) -> Option<String>) -> Self {
+        let set = choices(&self.pool);
+        self.with_form(&set, given)
+    }
+
+    /// With what came from a form that showed `shown`. A field that was left as it was asks for
+    /// nothing, also if somebody else has changed meanwhile what it showed.
+    pub(super) fn with_form(
+        mut self,
+        shown: &Choices,
+        given: impl Fn(&str) -> Option<String>,
+    ) -> Self {
+        let set = choices(&self.pool);
         let typed = NAMES.iter().filter_map(|name| Some((*name, given(name)?)));
-        let typed = typed.filter(|(name, text)| *text != value(&self.pool, name));
+        let typed =
+            typed.filter(|(name, text)| [shown, &set].iter().all(|was| *text != value(was, name)));
         self.typed = typed.collect();
         self
     }
@@ -159,6 +174,7 @@ impl Draft {
             "mode_problem": self.problems.get("mode"),
             "policy": policy,
             "policy_problem": self.problems.get("policy"),
+            "seen": told_choices(&self.pool),
         })
     }
 
@@ -178,7 +194,7 @@ impl Draft {
     /// What was typed for a name, else what it is.
     fn value(&self, name: &str) -> String {
         let typed = self.typed.get(name).cloned();
-        typed.unwrap_or_else(|| value(&self.pool, name))
+        typed.unwrap_or_else(|| value(&choices(&self.pool), name))
     }
 }
 
@@ -192,22 +208,22 @@ fn problem(name: &str) -> String {
 }
 
 /// A value as `configure_cache` says it.
-fn value(pool: &PoolRow, name: &str) -> String {
+fn value(choices: &Choices, name: &str) -> String {
     match name {
         // A blueprint may give one that is no whole number of MB.
-        "cacheSize" => (pool.capacity as f64 / MIB as f64).to_string(),
-        "policy" => policy_name(pool.policy).to_owned(),
-        "mode" => pool.mode.as_str().to_owned(),
-        "maxMiss" => pool.max_miss.to_string(),
-        "minMiss" => pool.min_miss.to_string(),
-        "expRatio" => pool.exp_ratio.to_string(),
-        _ => pool.shrink_ratio.to_string(),
+        "cacheSize" => (choices.capacity as f64 / MIB as f64).to_string(),
+        "policy" => policy_name(choices.policy).to_owned(),
+        "mode" => choices.mode.as_str().to_owned(),
+        "maxMiss" => choices.max_miss.to_string(),
+        "minMiss" => choices.min_miss.to_string(),
+        "expRatio" => choices.exp_ratio.to_string(),
+        _ => choices.shrink_ratio.to_string(),
     }
 }
 
 fn differences(from: &PoolRow, to: &PoolRow) -> Vec<Changed> {
     let changed = NAMES.iter().filter_map(|name| {
-        let (old, new) = (value(from, name), value(to, name));
+        let (old, new) = (value(&choices(from), name), value(&choices(to), name));
         (old != new).then(|| Changed {
             what: label(name),
             effect: effect(name, from, to),

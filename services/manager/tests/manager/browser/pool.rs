@@ -31,7 +31,7 @@ async fn the_pool_grows_and_shrinks_while_the_page_follows() {
         .await;
     browser.look("pool-two").await;
     // The way back over the form leads to the pool as it is.
-    browser.run("history.back()").await;
+    browser.back(1).await;
     browser
         .until("document.querySelector('#wanted')?.textContent === '2'")
         .await;

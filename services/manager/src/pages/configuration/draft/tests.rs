@@ -28,6 +28,18 @@ fn only_what_differs_would_change() {
 }
 
 #[test]
+fn a_field_that_was_left_as_it_was_shown_asks_for_nothing() {
+    let mut shown = choices(&pool());
+    shown.capacity = 7 << 20;
+    let draft = Draft::of(&pool()).with_form(&shown, |name| match name {
+        "cacheSize" => Some("7".to_owned()),
+        "maxMiss" => Some("0.9".to_owned()),
+        _ => None,
+    });
+    assert_eq!(draft.pairs().keys().collect::<Vec<_>>(), [&"maxMiss"]);
+}
+
+#[test]
 fn what_is_wrong_is_said_at_its_field_and_what_was_typed_stays() {
     let draft = typed(&[("cacheSize", "0"), ("expRatio", "1"), ("policy", "LRU")]);
     let draft = draft.changes().unwrap_err();
