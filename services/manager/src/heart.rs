@@ -9,8 +9,8 @@ use futures::future::join_all;
 use kit::pool::{Configuration, Place};
 
 use crate::keeper::Keeper;
-use crate::nodes::{ANSWER_TIME, NodeError, Nodes};
-use crate::pool::{self, HAND_OVER_HEARTBEAT, HEARTBEAT, LEASE};
+use crate::nodes::{NodeError, Nodes};
+use crate::pool::{self, ANSWER_TIME, HAND_OVER_HEARTBEAT, HEARTBEAT, LEASE};
 
 /// A node is asked for its statistics when it should be configured anew, and at every so many
 /// heartbeats: one that was restarted has lost its configuration.

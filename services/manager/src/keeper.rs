@@ -144,6 +144,13 @@ impl Keeper {
         self.0.stir.notified().await;
     }
 
+    /// Begins to lead as a new process does: somebody else may have led in between, so neither what
+    /// was seen of the nodes nor the table published here says how they stand.
+    pub fn begin(&self) {
+        self.seen().lead(Instant::now());
+        self.0.published.send_replace(Arc::new(Table::default()));
+    }
+
     /// Reads the state from the database, or makes the first one.
     ///
     /// # Errors

@@ -1,7 +1,5 @@
 //! What the manager says to cache nodes.
 
-use std::time::Duration;
-
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header};
 use kit::body;
@@ -10,8 +8,7 @@ use kit::pool::{Clear, Configuration, EPOCH, Place, Progress, Statistics};
 use kit::token::{self, Token};
 use serde::Serialize;
 
-/// How long a node has for one answer.
-pub const ANSWER_TIME: Duration = Duration::from_millis(450);
+use crate::pool::ANSWER_TIME;
 
 /// Why a node did not do what it was asked.
 #[derive(Debug, thiserror::Error)]

@@ -22,6 +22,8 @@ use uuid::Uuid;
 pub const SIZES: std::ops::RangeInclusive<u32> = 1..=8;
 /// For how long a node may serve after it heard from the manager.
 pub const LEASE: Duration = Duration::from_millis(2000);
+/// How long a node has for one answer.
+pub const ANSWER_TIME: Duration = Duration::from_millis(450);
 /// How often each node hears from the manager.
 pub const HEARTBEAT: Duration = Duration::from_millis(500);
 /// How often while entries are handed over, so that the table changes as soon as they are.

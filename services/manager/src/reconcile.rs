@@ -68,6 +68,7 @@ async fn take_over(keeper: &Keeper) -> Result<Option<Leadership>, ChangeError> {
     keeper.catalog().migrate().await?;
     let leadership = keeper.catalog().lead(keeper.pool_name()).await?;
     if leadership.is_some() {
+        keeper.begin();
         keeper.load().await?;
     }
     Ok(leadership)

@@ -7,7 +7,7 @@ use catalog::NodeRow;
 use kit::pool::{Configuration, Progress};
 use uuid::Uuid;
 
-use super::LEASE;
+use super::{ANSWER_TIME, LEASE};
 
 /// Between a node's clock and ours nothing is shared but the rate: a little room for its error.
 const SLACK: Duration = Duration::from_millis(100);
@@ -15,7 +15,8 @@ const SLACK: Duration = Duration::from_millis(100);
 /// Everything observed.
 #[derive(Clone, Debug)]
 pub struct Seen {
-    /// When this process began to look. What an earlier one did may have effects until a lease later.
+    /// When this process began to lead. What another one said before has effects until its last
+    /// message has arrived and the lease in it is over.
     pub started: Instant,
     /// Since when it has looked without a break: while it hung itself, nobody was silent.
     pub listening: Instant,
@@ -126,6 +127,13 @@ impl Seen {
         }
     }
 
+    /// Begins to lead: what was seen before says nothing of how the nodes stand.
+    pub fn lead(&mut self, now: Instant) {
+        (self.started, self.listening) = (now, now);
+        self.nodes.clear();
+        self.published = None;
+    }
+
     /// Notes a listing, judged by the blueprint of that hash.
     pub fn listed(&mut self, instances: BTreeMap<String, Instance>, blueprint: &str) {
         self.instances = instances;
@@ -144,12 +152,13 @@ impl Seen {
         self.nodes.get(&id).map_or(0, |node| node.acknowledged)
     }
 
-    /// Whether the node surely holds no lease any more. One that this process never talked to may
-    /// have got one from the process before it.
+    /// Whether the node surely holds no lease any more: neither one of this process nor one that
+    /// another gave before it, whose last message may have been on its way when this one began.
     #[must_use]
     pub fn lease_is_over(&self, id: Uuid, now: Instant) -> bool {
         let until = self.nodes.get(&id).and_then(|node| node.lease_until);
-        now >= until.unwrap_or(self.started + LEASE + SLACK)
+        let others = self.started + ANSWER_TIME + LEASE + SLACK;
+        now >= until.map_or(others, |until| until.max(others))
     }
 
     /// How long the node has been silent.
@@ -208,9 +217,7 @@ impl Seen {
 
     /// Notes that a heartbeat surely never arrived: there was no connection.
     pub fn heartbeat_refused(&mut self, id: Uuid, before: Option<Instant>) {
-        let started = self.started;
-        let node = self.nodes.entry(id).or_default();
-        node.lease_until = Some(before.unwrap_or(started + LEASE + SLACK));
+        self.nodes.entry(id).or_default().lease_until = before;
     }
 
     /// Notes that a node answered anything at all.

@@ -7,14 +7,11 @@ use catalog::{NodeRow, PoolRow, PoolState, Stage, test_support};
 use jiff::Timestamp;
 use kit::pool::Progress;
 use manager::pool::{
-    self, HAND_OVER_LIMIT, Instance, InstanceState, LEASE, Now, Outdated, SILENCE, SIZES, Seen,
-    is_steady, may_publish, next, replacing, table,
+    self, ANSWER_TIME, HAND_OVER_LIMIT, Instance, InstanceState, LEASE, Now, Outdated, SILENCE,
+    SIZES, Seen, is_steady, may_publish, next, replacing, table,
 };
 use proptest::prelude::*;
 use uuid::Uuid;
-
-/// The longest time a heartbeat is under way before its sender gives up.
-const TIMEOUT: u64 = 450;
 
 /// What may happen to a pool.
 #[derive(Clone, Debug)]
@@ -29,7 +26,8 @@ pub(super) enum Event {
     Die(usize),
     CutOff(usize),
     Heal,
-    ManagerRestarts,
+    /// Another manager leads from now on, which has waited for so many milliseconds.
+    TakeOver(u64),
     /// The blueprint wants other nodes from now on.
     Edit,
     /// The account may have no more instances than nodes are wished for, or as many as it likes.
@@ -47,7 +45,7 @@ pub(super) fn event() -> impl Strategy<Value = Event> {
         1 => (0..8_usize).prop_map(Event::Die),
         1 => (0..8_usize).prop_map(Event::CutOff),
         1 => Just(Event::Heal),
-        1 => Just(Event::ManagerRestarts),
+        1 => (0..9000_u64).prop_map(Event::TakeOver),
         1 => Just(Event::Edit),
         1 => any::<bool>().prop_map(Event::Limit),
     ]
@@ -136,7 +134,7 @@ impl Simulation {
                 }
             }
             Event::Heal => self.heal(),
-            Event::ManagerRestarts => self.seen = Seen::new(self.now),
+            Event::TakeOver(waited) => self.take_over(*waited),
             Event::Edit => self.edition += 1,
             Event::Limit(is_limited) => self.is_limited = *is_limited,
         }
@@ -251,6 +249,15 @@ impl Simulation {
         }
     }
 
+    /// What the manager before has sent may still arrive; nobody hears the answer.
+    fn take_over(&mut self, waited: u64) {
+        self.seen = Seen::new(self.now - Duration::from_millis(waited));
+        self.seen.lead(self.now);
+        for letter in &mut self.letters {
+            letter.is_answered = false;
+        }
+    }
+
     fn wait(&mut self, milliseconds: u64) {
         let end = self.now + Duration::from_millis(milliseconds);
         self.letters.sort_by_key(|letter| letter.arrives);
@@ -320,13 +327,12 @@ impl Simulation {
         if self.letters.iter().any(|letter| letter.id == id) {
             return;
         }
-        let timeout = Duration::from_millis(TIMEOUT);
-        let before = self.seen.heartbeat_sent(id, timeout, self.now);
+        let before = self.seen.heartbeat_sent(id, ANSWER_TIME, self.now);
         let Some(node) = self.nodes.get(&instance) else {
             self.seen.heartbeat_refused(id, before);
             return;
         };
-        let arrives = self.now + Duration::from_millis(u64::from(fate) * TIMEOUT / 255);
+        let arrives = self.now + ANSWER_TIME * u32::from(fate) / 255;
         let (is_lost, is_answered) = match (node.is_cut_off, fate % 8) {
             (true, 0..4) | (false, 0) => (true, false),
             (true, _) | (false, 1) => (false, false),
