@@ -5,6 +5,7 @@ mod pages;
 mod tokens;
 
 use std::collections::HashMap;
+use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
@@ -20,6 +21,7 @@ use crate::ec2::{Ec2, InstanceFacts};
 use crate::iam::ProfileRole;
 use crate::machines::MachineError;
 use crate::network::{METADATA_PORT, listeners};
+use crate::process;
 use crate::wire::{Response, response};
 use tokens::Tokens;
 
@@ -52,7 +54,8 @@ impl MetadataServers {
             return Ok(());
         }
         let at = SocketAddrV4::new(address, METADATA_PORT);
-        let listener = TcpListener::bind(at)
+        let is_taken = |error: &io::Error| error.kind() == io::ErrorKind::AddrInUse;
+        let listener = process::once_let_go(|| listen(at), is_taken)
             .await
             .map_err(|source| match listeners::on(at) {
                 Some(listener) => MachineError::PortTaken {
@@ -226,6 +229,12 @@ impl Metadata {
         *held = Some((id.to_owned(), credential.clone()));
         credential
     }
+}
+
+fn listen(at: SocketAddrV4) -> io::Result<TcpListener> {
+    let listener = std::net::TcpListener::bind(at)?;
+    listener.set_nonblocking(true)?;
+    TcpListener::from_std(listener)
 }
 
 fn plain(status: StatusCode, text: impl Into<String>) -> Response {

@@ -31,6 +31,9 @@ use unit::{INVOCATION, Service};
 pub const POWERED_OFF: u8 = 100;
 /// How long processes may take to end after SIGTERM.
 pub const STOP_DEADLINE: Duration = Duration::from_secs(3);
+/// How long a program may still be open for writing.
+const WRITTEN: Duration = Duration::from_secs(5);
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
 /// Where `poweroff` and `reboot` write their wish; the name is sysvinit's.
 pub const CONTROL: &str = "run/initctl";
 
@@ -178,7 +181,7 @@ impl Instance {
         let spawned = self
             .console
             .attach(&mut command)
-            .and_then(|()| command.spawn());
+            .and_then(|()| spawn_once_written(&mut command));
         match spawned {
             Ok(process) => {
                 let pid = i32::try_from(process.id()).unwrap_or_default();
@@ -248,6 +251,23 @@ impl Instance {
         self.children.clear();
         self.console.copy_what_is_there();
         self.console.note(&format!("instance {} is off", self.id));
+    }
+}
+
+/// localcloud has just written the user data and the image's files. What it was starting meanwhile has
+/// them open until it runs its own program, and the kernel runs nothing that is open for writing.
+fn spawn_once_written(command: &mut std::process::Command) -> io::Result<std::process::Child> {
+    let deadline = Instant::now() + WRITTEN;
+    loop {
+        match command.spawn() {
+            Err(error)
+                if error.kind() == io::ErrorKind::ExecutableFileBusy
+                    && Instant::now() < deadline =>
+            {
+                std::thread::sleep(LOOK_AGAIN);
+            }
+            other => return other,
+        }
     }
 }
 

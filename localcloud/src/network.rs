@@ -5,9 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
-use crate::StartError;
+use crate::{StartError, process};
 
 pub mod listeners;
 pub mod public;
@@ -16,9 +15,6 @@ pub mod public;
 pub const ENDPOINT_PORT: u16 = 4766;
 /// Port of each instance's metadata service on the instance's own address.
 pub const METADATA_PORT: u16 = 4767;
-/// How long a process that had the network may take to let go of it.
-const LET_GO: Duration = Duration::from_secs(2);
-const BETWEEN_CLAIMS: Duration = Duration::from_millis(10);
 
 /// The three zones of every region.
 #[derive(
@@ -138,20 +134,15 @@ impl Network {
     /// # Errors
     /// It is taken.
     pub async fn reclaim(number: u8) -> Result<(Self, TcpListener), StartError> {
-        let deadline = Instant::now() + LET_GO;
-        loop {
-            match Self::claim_one_of(number..=number) {
-                Err(StartError::Listen { source, .. })
-                    if source.kind() == io::ErrorKind::AddrInUse && Instant::now() < deadline =>
-                {
-                    tokio::time::sleep(BETWEEN_CLAIMS).await;
-                }
-                Err(StartError::Listen { address, source }) => {
-                    return Err(StartError::NetworkTaken { address, source });
-                }
-                other => return other,
-            }
-        }
+        let is_taken = |error: &StartError| match error {
+            StartError::Listen { source, .. } => source.kind() == io::ErrorKind::AddrInUse,
+            _ => false,
+        };
+        let claimed = process::once_let_go(|| Self::claim_one_of(number..=number), is_taken).await;
+        claimed.map_err(|error| match error {
+            StartError::Listen { address, source } => StartError::NetworkTaken { address, source },
+            other => other,
+        })
     }
 
     /// Claims the first free network, beginning with a number.

@@ -1,12 +1,34 @@
 //! Other processes, as /proc shows them.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::fs;
-use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+
+/// How long a process that held something may take to let go of it.
+const LET_GO: Duration = Duration::from_secs(5);
+const BETWEEN_ATTEMPTS: Duration = Duration::from_millis(10);
+
+/// Attempts something until it is not held by somebody who is about to let go of it. A process that is
+/// just being started holds a copy of every socket and lock of the one that starts it, also when that
+/// one has ended, until it runs its own program.
+pub(crate) async fn once_let_go<T, E>(
+    mut attempt: impl FnMut() -> Result<T, E>,
+    is_held: impl Fn(&E) -> bool,
+) -> Result<T, E> {
+    let deadline = Instant::now() + LET_GO;
+    loop {
+        match attempt() {
+            Err(error) if is_held(&error) && Instant::now() < deadline => {
+                tokio::time::sleep(BETWEEN_ATTEMPTS).await;
+            }
+            other => return other,
+        }
+    }
+}
 
 /// Everything that descends from a process, itself not included. For a child subreaper that is all
 /// it ever started: nothing leaves by forking twice or by opening a session.
@@ -75,12 +97,28 @@ fn pids() -> impl Iterator<Item = i32> {
 
 /// The parent of a process that still runs; a zombie does not.
 fn parent_of(pid: i32) -> Option<i32> {
-    let stat = fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("stat")).ok()?;
-    // The command's name is in parentheses and may hold anything.
-    let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
+    let stat = stat_of(&pid)?;
+    let mut fields = stat.split_whitespace();
     let state = fields.next()?;
     let parent = fields.next()?.parse().ok()?;
     (state != "Z").then_some(parent)
+}
+
+/// Whether a process is there and has not ended.
+pub(crate) fn runs(pid: u32) -> bool {
+    stat_of(&pid).is_some_and(|stat| !stat.starts_with(" Z"))
+}
+
+/// When a process began, in the kernel's ticks.
+pub(crate) fn start_of(pid: u32) -> Option<u64> {
+    stat_of(&pid)?.split_whitespace().nth(19)?.parse().ok()
+}
+
+/// The fields of a process from its state on, the third of all (proc_pid_stat(5)): before it is the
+/// command's name, in parentheses, which may hold anything.
+fn stat_of(pid: &dyn Display) -> Option<String> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit_once(')').map(|(_, fields)| fields.to_owned())
 }
 
 #[cfg(test)]
@@ -88,7 +126,6 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use std::process::{Command, Stdio};
-    use std::time::Instant;
 
     #[test]
     fn children_are_found_by_descent_and_by_their_environment() {

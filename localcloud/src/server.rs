@@ -20,7 +20,7 @@ use crate::record::Record;
 use crate::wire::Response;
 
 /// How long requests in flight may take once localcloud stops.
-const DRAIN: Duration = Duration::from_secs(2);
+const DRAIN: Duration = Duration::from_secs(5);
 
 /// Accepts connections and answers their requests.
 #[derive(Clone, Debug)]

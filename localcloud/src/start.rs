@@ -22,6 +22,7 @@ use crate::context::Context;
 use crate::faults::{Faults, Plan};
 use crate::home::Home;
 use crate::network::Network;
+use crate::process;
 use crate::record::Record;
 use crate::rehearsal::{Rehearsal, Stage};
 use crate::server::Server;
@@ -187,7 +188,7 @@ pub fn start(options: Options) -> BoxFuture<'static, Result<Running, StartError>
             None => find_init_program()?,
         };
         let record = options.record.map(open_record).transpose()?;
-        let home = Arc::new(Home::claim(&options.home)?);
+        let home = Arc::new(claim(&options.home).await?);
         let state = StateFolder::open(home.join("state"), !paper)?;
         let document: Document<Identity> = state.document("account")?;
         let mut identity = document.read(Clone::clone);
@@ -323,6 +324,20 @@ impl Running {
             .and_then(|bytes| write_atomically(&path, &bytes, false))
             .map_err(|source| StartError::Home { path, source })
     }
+}
+
+/// Claims the home. What this process was just starting, or one that has ended, may still have its lock.
+async fn claim(home: &Path) -> Result<Home, StartError> {
+    let is_let_go = |error: &StartError| match error {
+        StartError::Held { holder, .. } => !is_another_that_runs(holder),
+        _ => false,
+    };
+    process::once_let_go(|| Home::claim(home), is_let_go).await
+}
+
+fn is_another_that_runs(pid: &str) -> bool {
+    pid.parse::<u32>()
+        .is_ok_and(|pid| pid != std::process::id() && process::runs(pid))
 }
 
 fn open_record(path: PathBuf) -> Result<Record, StartError> {

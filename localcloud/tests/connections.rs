@@ -7,6 +7,8 @@ use localcloud::{Options, Running};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+/// Less than the minute after which a connection that says nothing is closed in any case.
+const PATIENCE: Duration = Duration::from_secs(40);
 const HEALTH: &[u8] = b"GET /_localcloud/health HTTP/1.1\r\nhost: x\r\n\r\n";
 
 struct Cloud {
@@ -40,7 +42,7 @@ impl Cloud {
         let mut heard = Vec::new();
         let reading = stream.read_to_end(&mut heard);
         // A reset after the answer is an end too.
-        let _ = tokio::time::timeout(Duration::from_secs(10), reading)
+        let _ = tokio::time::timeout(PATIENCE, reading)
             .await
             .expect("the connection ends");
         String::from_utf8_lossy(&heard).into_owned()
@@ -108,7 +110,7 @@ async fn idle_connections_hinder_nobody_and_do_not_hold_up_the_end() {
         idle.push(stream);
     }
     assert!(cloud.said(HEALTH).await.starts_with("HTTP/1.1 200"));
-    tokio::time::timeout(Duration::from_secs(10), cloud.running.shutdown())
+    tokio::time::timeout(PATIENCE, cloud.running.shutdown())
         .await
         .expect("it ends");
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Seek as _, SeekFrom};
-use std::net::{Ipv4Addr, SocketAddrV4, TcpListener};
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
@@ -15,6 +15,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use socket2::{Domain, Socket, Type};
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::sync::watch;
 
@@ -25,7 +26,7 @@ use crate::network::{METADATA_PORT, listeners};
 use crate::process;
 
 /// What an init may take beyond its own deadline before it is killed.
-const INIT_GRACE: Duration = Duration::from_secs(2);
+const INIT_GRACE: Duration = Duration::from_secs(10);
 /// What GetConsoleOutput shows.
 const CONSOLE_TAIL: u64 = 64 << 10;
 /// PATH of instances where localcloud itself has none.
@@ -191,7 +192,7 @@ impl Machines for Arc<RealMachines> {
     fn check_ports(&self, address: Ipv4Addr, ports: &[u16]) -> Result<(), MachineError> {
         for &port in ports {
             let at = SocketAddrV4::new(address, port);
-            if let Err(error) = TcpListener::bind(at)
+            if let Err(error) = try_port(at)
                 && error.kind() == io::ErrorKind::AddrInUse
                 && let Some(listener) = listeners::on(at)
             {
@@ -305,6 +306,14 @@ impl Machines for Arc<RealMachines> {
             }
         }
     }
+}
+
+/// Takes a port without listening there: what a process that is just being started has a copy of keeps
+/// nobody from listening.
+fn try_port(at: SocketAddrV4) -> io::Result<()> {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+    socket.set_reuse_address(true)?;
+    socket.bind(&at.into())
 }
 
 /// Kills every process whose environment says that it belongs to an instance at or below a folder.

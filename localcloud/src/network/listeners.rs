@@ -6,6 +6,8 @@ use std::fs;
 use std::net::{Ipv4Addr, SocketAddrV4};
 use std::path::Path;
 
+use crate::process;
+
 /// State `LISTEN` in /proc/net/tcp.
 const LISTEN: &str = "0A";
 
@@ -78,7 +80,7 @@ fn parse(line: &str) -> Option<(SocketAddrV4, u64)> {
 
 fn owner_of(inode: u64) -> Option<(u32, String)> {
     let socket = format!("socket:[{inode}]");
-    fs::read_dir("/proc").ok()?.flatten().find_map(|entry| {
+    let holders = fs::read_dir("/proc").ok()?.flatten().filter_map(|entry| {
         let pid: u32 = entry.file_name().to_str()?.parse().ok()?;
         fs::read_dir(entry.path().join("fd"))
             .ok()?
@@ -86,8 +88,11 @@ fn owner_of(inode: u64) -> Option<(u32, String)> {
             .find(|fd| {
                 fs::read_link(fd.path()).is_ok_and(|to| to.as_os_str() == socket.as_str())
             })?;
-        Some((pid, command_of(&entry.path())?))
-    })
+        Some((process::start_of(pid)?, pid, command_of(&entry.path())?))
+    });
+    // What the owner is just starting holds a copy, and is younger.
+    let (_, pid, command) = holders.min()?;
+    Some((pid, command))
 }
 
 /// The command line, cut to what fits into a message: `python3` alone says little.

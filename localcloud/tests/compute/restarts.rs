@@ -4,7 +4,8 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 
 use aws_sdk_ec2::types::{InstanceStateName, Reservation};
-use localcloud::EndpointFile;
+use localcloud::home::Home;
+use localcloud::{EndpointFile, Options};
 
 use crate::machines::{kill, service_processes, with_service};
 use crate::support::{
@@ -146,6 +147,17 @@ async fn a_second_localcloud_in_the_same_home_is_told_who_holds_it() {
     );
 }
 
+#[tokio::test]
+async fn a_home_that_this_process_is_about_to_let_go_of_is_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = folder.path().join("home");
+    let held = Home::claim(&home).unwrap();
+    let starting = localcloud::start(Options::paper(&home));
+    // It finds the home held before that lets go.
+    let (started, ()) = tokio::join!(starting, async { drop(held) });
+    started.unwrap().shutdown().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_empty_localcloud_that_stops_leaves_no_file() {
     let mut program = Program::serve();
@@ -275,7 +287,7 @@ async fn a_guarded_program_ends_with_its_pipe_and_with_its_guard() {
             "sleep",
             // Not SIGINT: a shell starts what runs in the background with that one ignored.
             nix::sys::signal::Signal::SIGTERM,
-            std::time::Duration::from_secs(5),
+            std::time::Duration::from_secs(60),
             None,
         )
         .arg("1004")
