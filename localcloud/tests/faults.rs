@@ -14,8 +14,10 @@ use localcloud::{Options, Running};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// Longer than any answer takes, shorter than a person waits.
-const ATTEMPT: Duration = Duration::from_secs(2);
+/// Longer than any answer takes.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How long silence is listened to: longer than an answer takes, shorter than a person waits.
+const SILENCE: Duration = Duration::from_secs(5);
 
 struct Cloud {
     running: Running,
@@ -33,8 +35,8 @@ impl Cloud {
         }
     }
 
-    /// Clients that try so often.
-    fn config(&self, attempts: u32) -> SdkConfig {
+    /// Clients that try so often, and wait so long each time.
+    fn config(&self, attempts: u32, patience: Option<Duration>) -> SdkConfig {
         let key = self.running.credentials();
         let credentials = Credentials::new(
             &key.access_key_id,
@@ -44,17 +46,15 @@ impl Cloud {
             "test",
         );
         let http = aws_smithy_http_client::Builder::new().build_http();
+        let mut timeouts = TimeoutConfig::builder();
+        timeouts.set_operation_attempt_timeout(patience);
         SdkConfig::builder()
             .behavior_version(BehaviorVersion::latest())
             .region(Region::new("us-east-1"))
             .endpoint_url(self.running.endpoint())
             .credentials_provider(SharedCredentialsProvider::new(credentials))
             .http_client(http)
-            .timeout_config(
-                TimeoutConfig::builder()
-                    .operation_attempt_timeout(ATTEMPT)
-                    .build(),
-            )
+            .timeout_config(timeouts.build())
             .retry_config(
                 RetryConfig::standard()
                     .with_max_attempts(attempts)
@@ -66,8 +66,8 @@ impl Cloud {
             .build()
     }
 
-    fn ec2(&self, attempts: u32) -> aws_sdk_ec2::Client {
-        aws_sdk_ec2::Client::new(&self.config(attempts))
+    fn ec2(&self, attempts: u32, patience: Option<Duration>) -> aws_sdk_ec2::Client {
+        aws_sdk_ec2::Client::new(&self.config(attempts, patience))
     }
 
     fn follow(&self, plan: &str) {
@@ -96,6 +96,14 @@ impl Cloud {
     }
 }
 
+/// How long the client that meets a fault waits.
+fn patience(fault: &str) -> Duration {
+    match fault {
+        "silence" => SILENCE,
+        _ => PATIENCE,
+    }
+}
+
 async fn make(ec2: &aws_sdk_ec2::Client, name: &str) -> Result<(), String> {
     let request = ec2.create_security_group().group_name(name);
     let made = request.description("x").send().await;
@@ -105,8 +113,8 @@ async fn make(ec2: &aws_sdk_ec2::Client, name: &str) -> Result<(), String> {
 #[tokio::test]
 async fn a_call_that_goes_wrong_before_has_no_effect_and_after_it_has_all() {
     let cloud = Cloud::start(None).await;
-    let ec2 = cloud.ec2(1);
     for fault in ["drop", "silence", "500", "throttle"] {
+        let ec2 = cloud.ec2(1, Some(patience(fault)));
         let before = cloud.groups();
         cloud.follow(&format!("1:before:{fault}"));
         make(&ec2, &format!("before-{fault}")).await.unwrap_err();
@@ -119,27 +127,25 @@ async fn a_call_that_goes_wrong_before_has_no_effect_and_after_it_has_all() {
         assert_eq!(report.happened[0].call, "ec2 CreateSecurityGroup");
         assert_eq!(report.happened[0].moment, Moment::After);
     }
-    drop(ec2);
     cloud.running.shutdown().await;
 }
 
 #[tokio::test]
 async fn every_fault_but_a_stop_is_got_over_by_trying_again() {
     let cloud = Cloud::start(None).await;
-    let ec2 = cloud.ec2(2);
     for fault in ["drop", "silence", "500", "throttle"] {
+        let ec2 = cloud.ec2(2, Some(patience(fault)));
         cloud.follow(&format!("1:before:{fault}"));
         make(&ec2, fault).await.unwrap();
         assert_eq!(cloud.running.faults().report().attempts, 2, "{fault}");
     }
-    drop(ec2);
     cloud.running.shutdown().await;
 }
 
 #[tokio::test]
 async fn each_service_fails_and_throttles_with_its_own_code() {
     let cloud = Cloud::start(None).await;
-    let config = cloud.config(1);
+    let config = cloud.config(1, Some(PATIENCE));
     let (ec2, s3) = (
         aws_sdk_ec2::Client::new(&config),
         aws_sdk_s3::Client::new(&config),
@@ -180,13 +186,13 @@ async fn each_service_fails_and_throttles_with_its_own_code() {
 #[tokio::test]
 async fn a_stop_is_told_and_keeps_the_caller_waiting_until_the_plan_is_over() {
     let cloud = Cloud::start(Some("1:after:stop")).await;
-    let ec2 = cloud.ec2(1);
+    let ec2 = cloud.ec2(1, None);
     let call = tokio::spawn(async move { make(&ec2, "last").await });
     cloud.running.faults().stop().await;
     assert_eq!(cloud.groups(), 1);
     assert!(!call.is_finished());
     cloud.running.faults().follow(None);
-    let ended = tokio::time::timeout(ATTEMPT, call).await;
+    let ended = tokio::time::timeout(PATIENCE, call).await;
     ended
         .expect("the connection is closed")
         .unwrap()
@@ -198,7 +204,7 @@ async fn a_stop_is_told_and_keeps_the_caller_waiting_until_the_plan_is_over() {
 #[tokio::test]
 async fn an_object_is_written_whole_or_not_at_all() {
     let cloud = Cloud::start(None).await;
-    let s3 = aws_sdk_s3::Client::new(&cloud.config(1));
+    let s3 = aws_sdk_s3::Client::new(&cloud.config(1, Some(PATIENCE)));
     s3.create_bucket().bucket("photos").send().await.unwrap();
     for (moment, kept) in [("before", false), ("after", true)] {
         cloud.follow(&format!("1:{moment}:drop"));
@@ -222,7 +228,7 @@ async fn an_object_is_written_whole_or_not_at_all() {
 #[tokio::test]
 async fn only_calls_of_the_accounts_own_key_are_counted() {
     let cloud = Cloud::start(Some("seed:1:0")).await;
-    let s3 = aws_sdk_s3::Client::new(&cloud.config(1));
+    let s3 = aws_sdk_s3::Client::new(&cloud.config(1, Some(PATIENCE)));
     s3.create_bucket().bucket("photos").send().await.unwrap();
     cloud.own("GET", "health").await;
     // A presigned URL, as a builder has one; and nobody's.
@@ -264,7 +270,7 @@ async fn a_running_one_takes_another_plan_over_the_wire_and_tells_what_happened(
         taken.ends_with(r#"{"attempts":0,"happened":[]}"#),
         "{taken}"
     );
-    let ec2 = cloud.ec2(1);
+    let ec2 = cloud.ec2(1, Some(PATIENCE));
     ec2.describe_vpcs().send().await.unwrap();
     ec2.describe_vpcs().send().await.unwrap_err();
     let told = cloud.own("GET", "faults").await;
@@ -280,7 +286,7 @@ async fn a_running_one_takes_another_plan_over_the_wire_and_tells_what_happened(
 #[tokio::test]
 async fn with_one_seed_the_same_calls_go_wrong() {
     let cloud = Cloud::start(None).await;
-    let ec2 = cloud.ec2(1);
+    let ec2 = cloud.ec2(1, Some(PATIENCE));
     let mut runs = Vec::new();
     for _ in 0..2 {
         cloud.follow("seed:7:200");

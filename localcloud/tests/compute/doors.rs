@@ -17,7 +17,7 @@ use crate::support::{Cloud, PATIENCE, code};
 const LAPTOP: Ipv4Addr = Ipv4Addr::LOCALHOST;
 const STRANGER: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 9);
 const PORT: u16 = 5000;
-/// What a connection needs at most, and how long silence is listened to.
+/// How long silence is listened to.
 const MOMENT: Duration = Duration::from_secs(1);
 
 /// An instance behind a group of its own. What listens on it is the test itself.
@@ -121,7 +121,7 @@ fn kind<T>(outcome: io::Result<T>) -> io::ErrorKind {
 async fn says_and_hears(one: &mut TcpStream, other: &mut TcpStream, word: &[u8]) {
     one.write_all(word).await.unwrap();
     let mut heard = vec![0; word.len()];
-    let reading = tokio::time::timeout(MOMENT, other.read_exact(&mut heard));
+    let reading = tokio::time::timeout(PATIENCE, other.read_exact(&mut heard));
     reading.await.expect("it arrives").unwrap();
     assert_eq!(heard, word);
 }
@@ -166,7 +166,7 @@ async fn an_end_and_a_break_are_passed_on() {
     machine.open(&cloud, (PORT, PORT), "127.0.0.1/32").await;
     // Its service is not up yet: what AWS would refuse is broken off.
     let early = async { machine.call().await?.read_u8().await };
-    let broken = tokio::time::timeout(MOMENT, early).await.unwrap();
+    let broken = tokio::time::timeout(PATIENCE, early).await.unwrap();
     assert_eq!(kind(broken), io::ErrorKind::ConnectionReset);
 
     let service = machine.listen().await;
@@ -232,7 +232,9 @@ async fn a_public_address_goes_with_a_stop_and_stays_with_a_restart_of_localclou
     let service = machine.listen().await;
     machine.call().await.unwrap();
     // Whoever listens there while its machine is off is in the way of its start.
+    let private = (machine.private, PORT).into();
     drop(service);
+    until_refused(LAPTOP, private).await;
 
     let mut cloud = cloud.restart().await;
     cloud
@@ -248,6 +250,7 @@ async fn a_public_address_goes_with_a_stop_and_stays_with_a_restart_of_localclou
     let service = machine.listen().await;
     machine.call().await.unwrap();
     drop(service);
+    until_refused(LAPTOP, private).await;
 
     cloud.stop_instance(&machine.id).await;
     assert_eq!(public(&cloud).await, None);

@@ -1,14 +1,17 @@
 //! Images and their snapshots.
 
+use std::time::{Duration, Instant};
+
 use aws_sdk_ec2::types::{InstanceStateName, ResourceType, Tag, TagSpecification};
 
-use crate::support::{Cloud, code, content, filter, newest};
+use crate::machines::with_service;
+use crate::support::{Cloud, PATIENCE, code, content, filter, newest};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_instance_of_a_baked_image_has_its_files_and_runs_its_own_user_data() {
     let mut cloud = Cloud::real().await;
     let builder = cloud
-        .launch("#!/bin/bash\nmkdir -p $BIVOUAC_ROOT/opt/bivouac/bin\necho baked > $BIVOUAC_ROOT/opt/bivouac/bin/node\npoweroff\nsleep 60\n")
+        .launch(&(with_service() + "mkdir -p $BIVOUAC_ROOT/opt/bivouac/bin\necho baked > $BIVOUAC_ROOT/opt/bivouac/bin/node\npoweroff\nsleep 60\n"))
         .await;
     cloud.wait_for(&builder, InstanceStateName::Stopped).await;
     let image = cloud.image_of(&builder, "bivouac-test-node").await;
@@ -31,9 +34,16 @@ async fn an_instance_of_a_baked_image_has_its_files_and_runs_its_own_user_data()
         "baked\n"
     );
     let other = cloud.launch_from(&image, "").await;
-    cloud.wait_for(&other, InstanceStateName::Running).await;
+    let var = cloud.root_of(&other).join("var");
+    // Services start after the user data.
+    content(&var.join("starts")).await;
+    assert_eq!(
+        content(&var.join("runs")).await,
+        "ran\n",
+        "the user data of the builder ran again"
+    );
     assert!(
-        !cloud.root_of(&other).join("var/copy").exists(),
+        !var.join("copy").exists(),
         "the user data of another instance ran"
     );
     // What one writes, no other sees.
@@ -144,7 +154,7 @@ async fn an_image_owns_its_snapshot_until_it_is_deregistered() {
 
     let refused = ec2.delete_snapshot().snapshot_id(&snapshot).send().await;
     assert_eq!(code(refused), "InvalidSnapshot.InUse");
-    let begin = std::time::Instant::now();
+    let begin = Instant::now();
     loop {
         let answer = ec2
             .deregister_image()
@@ -160,7 +170,9 @@ async fn an_image_owns_its_snapshot_until_it_is_deregistered() {
                 );
                 break;
             }
-            Err(_) if begin.elapsed().as_secs() < 10 => {}
+            Err(_) if begin.elapsed() < PATIENCE => {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
             Err(error) => panic!("{error:?}"),
         }
     }

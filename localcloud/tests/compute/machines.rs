@@ -30,7 +30,8 @@ ln -s /etc/systemd/system/test.service $BIVOUAC_ROOT/etc/systemd/system/multi-us
 
 /// A script that leaves behind a service with escaped processes.
 pub(crate) fn with_service() -> String {
-    format!("#!/bin/bash\nset -e\n{UNIT}\necho ran >> $BIVOUAC_ROOT/var/runs\n")
+    // It tells of its run first: run again, it would fail at a link that is there.
+    format!("#!/bin/bash\nset -e\necho ran >> $BIVOUAC_ROOT/var/runs\n{UNIT}\n")
 }
 
 /// The processes of the service above, once they are there.
@@ -47,7 +48,7 @@ pub(crate) async fn service_processes(cloud: &Cloud, id: &str) -> Vec<String> {
 async fn user_data_runs_once_and_poweroff_stops_only_the_instance() {
     let mut cloud = Cloud::real().await;
     let id = cloud
-        .launch("#!/bin/bash\necho \"in $PWD\"\necho ran >> $BIVOUAC_ROOT/var/runs\nsystemctl poweroff\nsleep 60\n")
+        .launch(&(with_service() + "echo \"in $PWD\"\nsystemctl poweroff\nsleep 60\n"))
         .await;
     cloud.wait_for(&id, InstanceStateName::Stopped).await;
     assert!(
@@ -59,8 +60,10 @@ async fn user_data_runs_once_and_poweroff_stops_only_the_instance() {
 
     cloud.start_instance(&id).await;
     cloud.wait_for(&id, InstanceStateName::Running).await;
-    let runs = std::fs::read_to_string(cloud.root_of(&id).join("var/runs")).unwrap();
-    assert_eq!(runs, "ran\n");
+    let var = cloud.root_of(&id).join("var");
+    // Services start after the user data.
+    content(&var.join("starts")).await;
+    assert_eq!(content(&var.join("runs")).await, "ran\n");
 
     cloud.stop_instance(&id).await;
     cloud

@@ -149,7 +149,7 @@ pub(crate) async fn describe(rds: &Client, name: &str) -> DbInstance {
 
 /// Waits for a state and tells which others were seen on the way.
 pub(crate) async fn until(rds: &Client, name: &str, state: &str) -> (DbInstance, Vec<String>) {
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + Duration::from_secs(120);
     let mut seen: Vec<String> = Vec::new();
     loop {
         let found = describe(rds, name).await;

@@ -125,7 +125,7 @@ pub(crate) fn data_files(cloud: &Cloud, bucket: &str) -> usize {
 }
 
 pub(crate) async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    for _ in 0..500 {
+    for _ in 0..3000 {
         if holds().await {
             return;
         }

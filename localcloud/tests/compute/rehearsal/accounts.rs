@@ -4,8 +4,16 @@ use aws_sdk_ec2::types::{InstanceStateName, InstanceType};
 use localcloud::rehearsal::{Delay, SessionAction};
 use localcloud::{AccountKind, Rehearsal};
 
-use super::{TRUST, eventually_ok, fast, launch, slow, wait_until_it_runs};
+use super::{TRUST, eventually_ok, launch, slow, wait_until_it_runs};
 use crate::support::{Cloud, code, eventually, filter};
+
+/// Fast, but so that its keys, which last four hours, outlast a test.
+fn lab() -> Rehearsal {
+    Rehearsal {
+        speed: 300.0,
+        ..Rehearsal::of(AccountKind::LearnerLab)
+    }
+}
 
 #[tokio::test]
 async fn rooms_quotas_and_plans_are_refused_in_awss_words() {
@@ -62,7 +70,7 @@ async fn a_lab_has_its_own_role_and_nobody_makes_another() {
 
 #[tokio::test]
 async fn a_lab_ends_what_is_more_than_nine_and_itself_at_twenty() {
-    let cloud = Cloud::rehearsing(fast(AccountKind::LearnerLab)).await;
+    let cloud = Cloud::rehearsing(lab()).await;
     let ids = launch(&cloud, InstanceType::T3Micro, 11).await.unwrap();
     assert_eq!(ids.len(), 11);
     eventually_ok(async || {
@@ -88,7 +96,7 @@ async fn a_lab_ends_what_is_more_than_nine_and_itself_at_twenty() {
 
 #[tokio::test]
 async fn a_session_that_ends_stops_instances_and_keys_and_the_next_starts_them() {
-    let cloud = Cloud::rehearsing(fast(AccountKind::LearnerLab)).await;
+    let cloud = Cloud::rehearsing(lab()).await;
     let id = launch(&cloud, InstanceType::T3Micro, 1)
         .await
         .unwrap()
