@@ -336,7 +336,7 @@ pub fn connection(bytes: &[u8]) {
                 read.map(|_| heard)
             };
             let both = async { tokio::join!(account.server.converse(served, peer), conversation) };
-            let (_, heard) = tokio::time::timeout(Duration::from_secs(5), both)
+            let (_, heard) = tokio::time::timeout(Duration::from_secs(60), both)
                 .await
                 .expect("the connection ends");
             let heard = heard.expect("a duplex does not fail");

@@ -91,6 +91,8 @@ fn apt_install(packages: &[&str]) -> Result<(), String> {
 
 fn apt_get(arguments: &[&str]) -> Result<(), String> {
     run(Command::new("apt-get")
+        // Whatever else installs at this moment, as a new machine does by itself, is waited for.
+        .args(["-o", "DPkg::Lock::Timeout=300"])
         .args(arguments)
         .env("DEBIAN_FRONTEND", "noninteractive"))
 }

@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::{Arc, Mutex};
@@ -100,10 +99,13 @@ impl Machine {
         calls.lines().map(str::to_owned).collect()
     }
 
+    /// A program of one line. Another process writes it: what this one writes may be open for writing
+    /// in whatever other tests are just starting, and such a file does not run.
     fn shim(&self, path: &str, line: &str) {
-        self.write(path, &format!("#!/bin/bash\n{line}\n"));
-        let path = self.root().join(path);
-        std::fs::set_permissions(path, PermissionsExt::from_mode(0o755)).unwrap();
+        let write = "printf '#!/bin/bash\\n%s\\n' \"$0\" > \"$1\" && chmod 755 \"$1\"";
+        let mut bash = Command::new("/bin/bash");
+        bash.args(["-c", write, line]).arg(self.root().join(path));
+        assert!(bash.status().unwrap().success());
     }
 
     /// Runs user data as the first boot does, and gives the console.
