@@ -14,9 +14,9 @@ use tempfile::TempDir;
 const INSTALL: &str =
     "the tests of the pages need Chromium and its driver: apt-get install chromium chromium-driver";
 /// A start of Chromium on a busy machine, and some.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_secs(120);
 /// How long the driver looks for an element that is not there yet, in milliseconds.
-const FIND_TIME: u64 = 10_000;
+const FIND_TIME: u64 = 30_000;
 
 /// How often a driver may find its port taken.
 const STARTS: usize = 20;

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use driver::Driver;
 
 /// How long a page may take to become what a test waits for.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 /// Chromium drops what is pressed before a page is painted for the first time.
 const PAINTED: &str = "performance.getEntriesByType('paint').length > 0";
 /// The name under which WebDriver hands out elements (section 12.1).

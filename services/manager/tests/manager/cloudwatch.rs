@@ -12,8 +12,10 @@ use aws_sdk_cloudwatch::types::{Dimension, MetricDatum};
 use aws_smithy_http_client::Builder;
 use jiff::Timestamp;
 use localcloud::{Options, Running};
-use manager::charts::readings::{Readings, State};
+use manager::charts::readings::{Reading, Readings, State};
 use manager::metrics::CloudWatch;
+
+use crate::world::until;
 
 const NAMESPACE: &str = "Bivouac/elastic-cache-1a2b3c4d";
 
@@ -64,6 +66,19 @@ async fn publish(client: &Client, instance: &str, minute: i64, items: f64, misse
         .unwrap();
 }
 
+/// Reads again while CloudWatch has not answered yet.
+async fn read(readings: &Readings, at: Timestamp, instances: &[String]) -> Reading {
+    let mut reading = readings.read(at, instances).await;
+    until("an answer of CloudWatch", async || {
+        if reading.state == State::Waiting {
+            reading = readings.read(at, instances).await;
+        }
+        reading.state != State::Waiting
+    })
+    .await;
+    reading
+}
+
 #[tokio::test]
 async fn what_two_nodes_publish_is_read_as_one_pool_and_as_two_nodes() {
     let home = tempfile::tempdir().unwrap();
@@ -80,7 +95,7 @@ async fn what_two_nodes_publish_is_read_as_one_pool_and_as_two_nodes() {
     let readings = Readings::new(Arc::new(CloudWatch::new(&sdk_config, NAMESPACE)));
     let instances = ["i-1", "i-2"].map(str::to_owned);
     let at = Timestamp::from_second(now).unwrap();
-    let reading = readings.read(at, &instances).await;
+    let reading = read(&readings, at, &instances).await;
     assert_eq!(reading.state, State::Current);
     let pool = &reading.figures.pool;
     assert_eq!(pool.nodes(minute), Some(2.0));
@@ -93,7 +108,8 @@ async fn what_two_nodes_publish_is_read_as_one_pool_and_as_two_nodes() {
     let rates: Vec<_> = rates.map(|(_, curves)| curves.miss_rate(minute)).collect();
     assert_eq!(rates, [Some(0.1), Some(0.4)]);
     let another = Readings::new(Arc::new(CloudWatch::new(&sdk_config, "Bivouac/another")));
-    assert_eq!(another.read(at, &[]).await.figures.pool.nodes(minute), None);
+    let reading = read(&another, at, &[]).await;
+    assert_eq!(reading.figures.pool.nodes(minute), None);
     cloud.shutdown().await;
 }
 
@@ -106,7 +122,7 @@ async fn a_refusal_is_told_by_its_code() {
     let wrong = sdk(&cloud, "not the secret");
     let readings = Readings::new(Arc::new(CloudWatch::new(&wrong, NAMESPACE)));
     let now = Timestamp::try_from(SystemTime::now() - Duration::from_secs(1)).unwrap();
-    let State::Failed(problem) = readings.read(now, &[]).await.state else {
+    let State::Failed(problem) = read(&readings, now, &[]).await.state else {
         panic!("a wrong signature was taken")
     };
     let expected = "could not read the metrics: SignatureDoesNotMatch: ";

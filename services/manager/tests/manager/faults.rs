@@ -58,7 +58,7 @@ async fn a_node_that_restarts_quickly_keeps_its_place_and_gets_its_configuration
         .post("/api/configure_cache?cacheSize=7&policy=RR")
         .await;
     let member = before.nodes[0].clone().unwrap();
-    world.cloud.restart_node(&member.instance, Duration::ZERO);
+    world.cloud.restart_node(&member.instance);
     until("the configuration to come back", async || {
         let statistics = world.nodes.statistics(&member.address).await;
         statistics.is_ok_and(|node| node.capacity == 7 << 20 && node.epoch > 0)
@@ -72,11 +72,11 @@ async fn a_node_that_comes_back_after_it_was_left_out_gets_its_place_again() {
     let world = World::start().await;
     let before = world.serving(1).await;
     let member = before.nodes[0].clone().unwrap();
-    let pause = Duration::from_secs(5);
-    world.cloud.restart_node(&member.instance, pause);
+    world.cloud.stop_node(&member.instance);
     world
         .table_when("the silent node left out", |table| table.nodes == [None])
         .await;
+    world.cloud.restart_node(&member.instance);
     let after = world.serving(1).await;
     assert!(after.epoch > before.epoch + 1);
     assert_eq!(after.nodes, before.nodes);
@@ -129,8 +129,10 @@ async fn a_manager_killed_in_the_middle_of_a_resize_goes_on_after_its_restart() 
 
 #[tokio::test]
 async fn a_launch_whose_answer_is_lost_launches_no_second_node() {
-    let world = World::start().await;
+    let (settings, _) = catalog::test_support::database().await;
+    let mut world = World::prepare(&settings);
     world.cloud.lose_answers(2);
+    world.start_manager();
     world.serving(1).await;
     assert_eq!(world.cloud.launched(), 1);
 }
@@ -184,13 +186,16 @@ async fn with_the_database_down_nodes_serve_on_and_wishes_are_refused_in_the_con
     }
     // A lease lasts two seconds: three later the node serves only if the heart still beats.
     tokio::time::sleep(Duration::from_secs(3)).await;
-    let request = http::Request::builder()
-        .uri(format!("http://{address}/entries/k"))
-        .header("x-bivouac-token", crate::world::TOKEN)
-        .header("x-bivouac-epoch", before.epoch)
-        .body(kit::body::empty())
-        .unwrap();
-    assert_eq!(world.send(request).await.status(), StatusCode::NOT_FOUND);
+    until("the node serving on", async || {
+        let request = http::Request::builder()
+            .uri(format!("http://{address}/entries/k"))
+            .header("x-bivouac-token", crate::world::TOKEN)
+            .header("x-bivouac-epoch", before.epoch)
+            .body(kit::body::empty())
+            .unwrap();
+        world.send(request).await.status() == StatusCode::NOT_FOUND
+    })
+    .await;
     server.resume();
     until("the wish to be granted", async || {
         world.post("/api/configure_cache?numNodes=2").await.0 == StatusCode::OK

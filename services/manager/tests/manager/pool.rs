@@ -1,11 +1,9 @@
 //! The pool grows, shrinks and is told of.
 
-use std::time::Duration;
-
 use http::{HeaderMap, Method, StatusCode};
 use kit::pool::Table;
 
-use crate::world::{World, until};
+use crate::world::{DEADLINE, World, until};
 
 fn instances(table: &Table) -> Vec<String> {
     let members = table.nodes.iter().flatten();
@@ -78,7 +76,7 @@ async fn who_waits_for_a_newer_table_gets_it_at_once() {
     };
     let growing = world.post("/api/configure_cache?numNodes=2");
     let both = async { tokio::join!(waiting, growing) };
-    tokio::time::timeout(Duration::from_secs(30), both)
+    tokio::time::timeout(DEADLINE, both)
         .await
         .expect("the new table never came");
 }

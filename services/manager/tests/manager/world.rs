@@ -39,7 +39,8 @@ pub(crate) const API_TOKEN: &str = "a-token-for-the-api";
 pub(crate) const MANAGER_PASSWORD: &str = "correct horse";
 pub(crate) const DEPLOYMENT: &str = "elastic-cache";
 pub(crate) const BLUEPRINT: &str = "settings/instance/manager/cache.json";
-const DEADLINE: Duration = Duration::from_secs(60);
+/// Three replacements, one after the other, on a busy machine.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(180);
 
 /// A manager with its surroundings.
 pub(crate) struct World {

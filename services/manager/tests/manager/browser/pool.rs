@@ -25,6 +25,7 @@ async fn the_pool_grows_and_shrinks_while_the_page_follows() {
     browser.look("pool-waits-for-room").await;
     // What is on its way is shown by a page that was just opened too.
     browser.open(&world.url("/pool")).await;
+    world.serving(2).await;
     browser.until_said("All 2 nodes serve").await;
     browser
         .until("!document.querySelector('#shrink').disabled")
@@ -41,8 +42,8 @@ async fn the_pool_grows_and_shrinks_while_the_page_follows() {
         .await;
     browser.press(&[key::ENTER]).await;
     browser.until_said("The pool goes to 1 node.").await;
-    browser.until_said("The node serves").await;
     world.instances(1).await;
+    browser.until_said("The node serves").await;
     browser.close(&[]).await;
 }
 
@@ -79,11 +80,15 @@ async fn two_tabs_that_both_grow_grow_by_one() {
     browser
         .until("window.other.document.querySelector('#grow')")
         .await;
-    // The other tab does not look at the pool again, as one in the background.
+    // The other tab does not look at the pool again, as one in the background, and does not take up
+    // what it was about to be told.
     let asks = "window.other.document.querySelector('#size').elements.from.value";
     browser.until(&format!("{asks} === '1'")).await;
     browser
-        .run("Object.defineProperty(window.other.document, 'hidden', { value: true })")
+        .run(
+            "Object.defineProperty(window.other.document, 'hidden', { value: true });
+             window.other.step = () => {};",
+        )
         .await;
     browser.click("#grow").await;
     browser.until_said("The pool goes to 2 nodes.").await;

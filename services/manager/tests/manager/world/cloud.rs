@@ -113,14 +113,21 @@ impl FakeCloud {
         }
     }
 
-    /// The node's process dies and comes back empty after `pause`; the instance runs on.
-    pub(crate) fn restart_node(&self, id: &str, pause: Duration) {
+    /// The node's process dies; the instance runs on.
+    pub(crate) fn stop_node(&self, id: &str) {
         let mut ec2 = self.lock();
         let instance = ec2.instances.get_mut(id).unwrap();
         if let Some(node) = instance.node.take() {
             node.shutdown_background();
         }
-        instance.node = Some(start_node(id, instance.address, self.port, pause));
+    }
+
+    /// The node's process dies, if it has not, and comes back empty.
+    pub(crate) fn restart_node(&self, id: &str) {
+        self.stop_node(id);
+        let mut ec2 = self.lock();
+        let instance = ec2.instances.get_mut(id).unwrap();
+        instance.node = Some(start_node(id, instance.address, self.port));
     }
 
     /// The instance dies, and the next one that is launched gets its address.
@@ -144,7 +151,7 @@ impl FakeCloud {
             .next_address
             .take()
             .unwrap_or_else(|| at(self.network, host));
-        let node = start_node(&id, address, self.port, Duration::ZERO);
+        let node = start_node(&id, address, self.port);
         ec2.by_token.insert(token, id.clone());
         let instance = FakeInstance {
             address,
@@ -240,7 +247,7 @@ impl Cloud for FakeCloud {
     }
 }
 
-fn start_node(id: &str, address: IpAddr, port: u16, pause: Duration) -> Runtime {
+fn start_node(id: &str, address: IpAddr, port: u16) -> Runtime {
     let runtime = runtime();
     let value = json!({
         "instance": {"id": id, "address": address.to_string(), "zone": "us-east-1a",
@@ -251,7 +258,6 @@ fn start_node(id: &str, address: IpAddr, port: u16, pause: Duration) -> Runtime 
     });
     let settings: cache_node::Settings = serde_json::from_value(value).unwrap();
     runtime.spawn(async move {
-        tokio::time::sleep(pause).await;
         let listener = loop {
             // The address of a node that was just killed is free in a moment.
             if let Ok(listener) = cache_node::bind(&settings).await {
