@@ -295,6 +295,12 @@ async fn what_is_away_is_told_and_looked_for_again() {
     browser.until_said("The database does not answer").await;
     browser.look("error-database-away").await;
     server.resume();
+    // One click is all that there is: an answer without the database would stay.
+    stage
+        .until("the database is back", async |stage| {
+            stage.post("/api/list_keys").await.status == 200
+        })
+        .await;
     browser.click(".primary").await;
     browser.until_said("2 photos, ").await;
     browser.close(&["status of 404", "status of 503"]).await;

@@ -62,7 +62,7 @@ async fn dead_nodes_fail_no_reader_and_an_upload_waits_until_they_are_left_out()
         assert_eq!(stage.read("k2").await.content(), b"old");
     }
     assert!(
-        started.elapsed() < Duration::from_secs(5),
+        started.elapsed() < Duration::from_secs(20),
         "{:?}",
         started.elapsed()
     );
@@ -160,9 +160,14 @@ async fn a_stopped_database_is_told_and_cached_photos_are_served() {
     let (server, stage) = Stage::with_own_server().await;
     stage.stored("cached", GIF).await;
     stage.stored("other", GIF).await;
-    stage.read("cached").await.content();
+    let cached = async || {
+        stage
+            .served("hit", async |stage| stage.read("cached").await)
+            .await
+    };
+    cached().await;
     let _server = stopped(server).await;
-    assert_eq!(stage.read("cached").await.content(), GIF);
+    assert_eq!(cached().await.content(), GIF);
     for answer in [
         stage.upload("k", GIF).await,
         stage.post("/api/list_keys").await,

@@ -11,6 +11,9 @@ const FOR: Duration = Duration::from_secs(3);
 /// Uploads without which nothing much was tried, and how long a busy machine may take for them.
 const LEAST: u64 = 11;
 const DEADLINE: Duration = Duration::from_secs(60);
+/// Of one key at the same time. The database takes them one after the other, each on a connection that
+/// it keeps meanwhile: with more than there are connections, readers would have to wait too long.
+const WRITERS: u64 = 8;
 
 /// The number a photo of this test carries, padded so that answers differ in length.
 fn photo(number: u64) -> Vec<u8> {
@@ -65,7 +68,7 @@ async fn writers_at_the_same_time_leave_one_photo_that_everybody_sees() {
     let stage = Arc::new(Stage::new().await);
     for round in 0..5 {
         let mut uploads = tokio::task::JoinSet::new();
-        for writer in 0..32 {
+        for writer in 0..WRITERS {
             let stage = stage.clone();
             uploads.spawn(async move {
                 stage.stored("k", &photo(round * 100 + writer)).await;

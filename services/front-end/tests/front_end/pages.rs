@@ -256,8 +256,8 @@ async fn a_photos_page_names_its_node_and_the_photo_says_where_it_came_from() {
     assert!(page.text().contains(&row), "{}", page.text());
     let mut tag = String::new();
     for outcome in ["miss", "hit"] {
-        let photo = stage.get("/photos/k").await;
-        assert_eq!(photo.header("x-bivouac-cache"), outcome);
+        let photo = stage.served(outcome, async |stage| stage.get("/photos/k").await);
+        let photo = photo.await;
         assert_eq!(photo.header("x-bivouac-served-by"), owner);
         assert_eq!(photo.header("x-bivouac-node"), format!("{place} of 2"));
         let timing = format!("photo;desc=\"{outcome}\";dur=");

@@ -259,6 +259,20 @@ impl Stage {
         }
     }
 
+    /// Asks for a photo until the pool has served it so: a node that a busy machine holds up is passed
+    /// by for a while, and its fill comes too late.
+    pub(crate) async fn served(&self, outcome: &str, ask: impl AsyncFn(&Self) -> Answer) -> Answer {
+        let deadline = Instant::now() + SOON;
+        loop {
+            let answer = ask(self).await;
+            if answer.header("x-bivouac-cache") == outcome {
+                return answer;
+            }
+            assert!(Instant::now() < deadline, "not within {SOON:?}: {outcome}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
     pub(crate) async fn send(
         &self,
         method: Method,

@@ -20,6 +20,20 @@ async fn served(browser: &Browser) -> String {
     browser.text("[data-served]").await
 }
 
+/// A visitor whose browser has seen nothing yet, and what the page says of where the photo came from.
+/// One for whom a node was too slow, on a busy machine, is followed by another.
+async fn visitor(stage: &Stage) -> (Browser, String) {
+    for _ in 0..10 {
+        let browser = opened(stage, "/view/lake").await;
+        let said = served(&browser).await;
+        if !said.contains("read through") {
+            return (browser, said);
+        }
+        browser.close(&[]).await;
+    }
+    panic!("no node serves the photo");
+}
+
 #[tokio::test]
 async fn the_pool_is_shown_as_it_changes_without_a_reload() {
     let stage = Stage::new().await;
@@ -53,15 +67,14 @@ async fn a_photos_page_says_where_the_photo_it_shows_came_from() {
     stage.stored("lake", picture(1, "lake").as_bytes()).await;
     let node = &stage.owner("lake").member.instance;
     let place = kit::placement::owner("lake", 2).unwrap() + 1;
-    let browser = opened(&stage, "/view/lake").await;
-    let said = served(&browser).await;
+    let (browser, said) = visitor(&stage).await;
     let miss = format!("the bucket · miss at {node} (node {place} of 2) · ");
     assert!(said.starts_with(&miss) && said.ends_with(" ms"), "{said}");
     browser.look("photo-miss").await;
 
-    // Another visitor, whose browser has seen nothing yet.
-    let other = opened(&stage, "/view/lake").await;
-    let said = served(&other).await;
+    let cached = stage.served("hit", async |stage| stage.read("lake").await);
+    cached.await;
+    let (other, said) = visitor(&stage).await;
     let hit = format!("{node} (node {place} of 2) · hit · ");
     assert!(said.starts_with(&hit) && said.ends_with(" ms"), "{said}");
     other.look("photo-hit").await;
