@@ -90,8 +90,8 @@ async fn what_was_extended_in_time_lives_on() {
     let machine = machine(HOUR).await;
     let library = run(&machine, times());
     machine.noted(|notes| notes.contains("started")).await;
-    expires(&machine, 5000);
-    let first = tokio::time::Instant::now() + Duration::from_secs(5);
+    expires(&machine, 20_000);
+    let first = tokio::time::Instant::now() + Duration::from_secs(20);
     machine.is_asked(TAG, 2).await;
     expires(&machine, HOUR);
     tokio::time::sleep_until(first).await;

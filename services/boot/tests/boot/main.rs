@@ -67,6 +67,14 @@ async fn console(machine: &Machine, enough: impl Fn(&str) -> bool) -> String {
     read_until(&machine.root.path().join("console"), enough).await
 }
 
+/// How often it is said loudly that the settings cannot be read for this cause; on a busy machine there
+/// may be others.
+fn warnings(text: &str, cause: &str) -> usize {
+    let parts = [r#""level":"warn""#, "reading the settings", cause];
+    let says_all = |line: &&str| parts.iter().all(|part| line.contains(*part));
+    text.lines().filter(says_all).count()
+}
+
 async fn signalled(mut child: Child, signal: Signal) -> Option<i32> {
     let pid = i32::try_from(child.id().unwrap()).unwrap();
     kill(Pid::from_raw(pid), signal).unwrap();
@@ -162,10 +170,10 @@ async fn what_ignores_sigterm_is_killed() {
         .parse()
         .unwrap();
     library.stop().await;
-    assert!(
-        kill(Pid::from_raw(pid), None).is_err(),
-        "process {pid} is still there"
-    );
+    // The number may be another's by now.
+    let command = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let own = machine.root.path().to_str().unwrap();
+    assert!(!command.contains(own), "process {pid} is still there");
 }
 
 #[tokio::test]
@@ -251,7 +259,7 @@ async fn settings_that_are_not_there_yet_are_waited_for_in_one_line() {
         1,
         "{text}"
     );
-    assert!(!text.contains(r#""level":"warn""#), "{text}");
+    assert_eq!(warnings(&text, "is not in the bucket yet"), 0, "{text}");
 }
 
 #[tokio::test]
@@ -269,7 +277,9 @@ async fn a_role_that_does_not_work_yet_is_waited_for_and_each_cause_told_once() 
     machine.noted(|notes| notes.contains("started")).await;
     assert_eq!(signalled(child, Signal::SIGTERM).await, Some(0));
     let text = console(&machine, |_| true).await;
-    assert_eq!(text.matches(r#""level":"warn""#).count(), 2, "{text}");
+    for cause in ["no credentials", "AccessDenied"] {
+        assert_eq!(warnings(&text, cause), 1, "{cause}: {text}");
+    }
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ use kit::reply;
 use kit::server::{Drained, Limits, Peer, Server};
 use kit::token::Token;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -400,12 +400,10 @@ async fn a_call_ends_at_its_deadline_and_a_closed_port_is_told_apart() {
         .await
         .unwrap_err();
     assert!(matches!(error, ClientError::Deadline { .. }), "{error}");
-    let closed = TcpListener::bind("127.0.0.1:0")
-        .await
-        .unwrap()
-        .local_addr()
-        .unwrap();
-    let request = Request::get(format!("http://{closed}/"))
+    // Held, and not listened on: a port that is given up may be another test's by now.
+    let closed = TcpSocket::new_v4().unwrap();
+    closed.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let request = Request::get(format!("http://{}/", closed.local_addr().unwrap()))
         .body(body::empty())
         .unwrap();
     let error = Client::new()

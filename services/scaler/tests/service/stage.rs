@@ -1,6 +1,7 @@
 //! What the scaler lives between.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -109,7 +110,7 @@ impl Stage {
             cloud,
             _home: home,
             manager: Arc::new(Mutex::new(manager)),
-            address: SocketAddr::from(([127, 0, 0, 1], 0)),
+            address: (own_address(), 0).into(),
             serving: None,
         };
         stage.start_manager().await;
@@ -117,7 +118,7 @@ impl Stage {
     }
 
     pub(crate) async fn start_manager(&mut self) {
-        let listener = TcpListener::bind(self.address).await.unwrap();
+        let listener = listen_again(self.address).await;
         self.address = listener.local_addr().unwrap();
         let manager = self.manager.clone();
         let handler = move |request| answer(manager.clone(), request);
@@ -202,6 +203,28 @@ impl Stage {
         let settings = settings(self.address);
         let task = tokio::spawn(scaler::run(settings, cloudwatch, shutdown.clone()));
         Scaler { shutdown, task }
+    }
+}
+
+/// A loopback address that nobody else in a test uses: a port that is given up there is free until the
+/// test takes it again.
+fn own_address() -> Ipv4Addr {
+    static COUNT: AtomicU8 = AtomicU8::new(0);
+    let [.., third, fourth] = std::process::id().to_be_bytes();
+    let second = 90 + COUNT.fetch_add(1, Ordering::Relaxed) % 32;
+    Ipv4Addr::new(127, second, third, fourth)
+}
+
+/// Listens where something may have listened until a moment ago: a process that another test is just
+/// starting may still hold it.
+async fn listen_again(address: SocketAddr) -> TcpListener {
+    let deadline = Instant::now() + DEADLINE;
+    loop {
+        match TcpListener::bind(address).await {
+            Ok(listener) => return listener,
+            Err(error) => assert!(Instant::now() < deadline, "{address}: {error}"),
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
 }
 
