@@ -21,6 +21,10 @@ use crate::lock::{AtWork, Starting};
 /// a database whose machine lost its power reads its log first.
 const START_DEADLINE: Duration = Duration::from_secs(90);
 
+/// How long an answer of localcloud may take: a busy machine keeps it waiting, and one that is taken
+/// for gone is started a second time, in a folder that the first still holds.
+const ANSWER_DEADLINE: Duration = Duration::from_secs(30);
+
 /// The file in localcloud's folder that takes what it writes while it runs.
 const LOG: &str = "localcloud.log";
 
@@ -55,13 +59,11 @@ impl Localcloud {
     pub async fn running(home: &Home) -> Option<Localcloud> {
         let text = std::fs::read(home.localcloud().join("endpoint.json")).ok()?;
         let endpoint: Endpoint = serde_json::from_slice(&text).ok()?;
-        let health = request(
-            "GET",
-            &format!("{}/_localcloud/health", endpoint.endpoint),
-            None,
-        )
-        .await
-        .ok()?;
+        if !runs(endpoint.pid) {
+            return None;
+        }
+        let url = format!("{}/_localcloud/health", endpoint.endpoint);
+        let health = request("GET", &url, None, ANSWER_DEADLINE).await.ok()?;
         let same =
             serde_json::from_slice::<serde_json::Value>(&health.1).ok()?["pid"] == endpoint.pid;
         (health.0 == 200 && same).then_some(Localcloud(endpoint))
@@ -149,7 +151,7 @@ impl Localcloud {
         let Localcloud(at) = self;
         let url = format!("{}/_localcloud/{what}", at.endpoint);
         let bearer = format!("Bearer {}", at.secret_access_key);
-        let answer = request("GET", &url, Some(&bearer)).await;
+        let answer = request("GET", &url, Some(&bearer), ANSWER_DEADLINE).await;
         let (_, body) = answer.map_err(Failure::here(format!("asking {url}")))?;
         Ok(body)
     }
@@ -177,7 +179,7 @@ impl Localcloud {
         }
         let url = format!("{}/_localcloud/shutdown?if-empty", at.endpoint);
         let bearer = format!("Bearer {}", at.secret_access_key);
-        let asked = request("POST", &url, Some(&bearer)).await;
+        let asked = request("POST", &url, Some(&bearer), ANSWER_DEADLINE).await;
         if matches!(asked, Ok((409, _))) {
             return Ok(false);
         }
@@ -243,11 +245,12 @@ fn spawn(
         .map_err(failed(program))
 }
 
-/// One small HTTP request to this machine: the status and the body.
+/// One small HTTP request to this machine: the status and the body, if they come in time.
 pub async fn request(
     method: &str,
     url: &str,
     authorization: Option<&str>,
+    time: Duration,
 ) -> Result<(u16, Bytes), Box<dyn std::error::Error + Send + Sync>> {
     let mut request = http::Request::builder().method(method).uri(url);
     if let Some(value) = authorization {
@@ -259,5 +262,5 @@ pub async fn request(
         let status = answer.status().as_u16();
         Ok((status, answer.into_body().collect().await?.to_bytes()))
     };
-    tokio::time::timeout(Duration::from_secs(5), exchange).await?
+    tokio::time::timeout(time, exchange).await?
 }

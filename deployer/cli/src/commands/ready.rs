@@ -24,6 +24,8 @@ const DEADLINE: Duration = Duration::from_secs(10 * 60);
 
 /// How long a connection is waited for that nothing answers: a first packet may be lost.
 const SILENCE: Duration = Duration::from_secs(4);
+/// How long a door may take to say whether its service is ready.
+const ANSWER: Duration = Duration::from_secs(5);
 /// How often in a row a door of a deployment that is well may stay silent. A look takes seconds then.
 const SILENT_LOOKS: u32 = 3;
 
@@ -279,7 +281,7 @@ impl Door {
     }
 
     async fn readiness(&self) -> Readiness {
-        match request("GET", &format!("{}/readyz", self.url), None).await {
+        match request("GET", &format!("{}/readyz", self.url), None, ANSWER).await {
             Ok((200, _)) => Readiness::Ready,
             Ok((_, body)) => Readiness::NotYet(what_it_waits_for(&body)),
             Err(_) if self.is_silent().await => Readiness::Silent,

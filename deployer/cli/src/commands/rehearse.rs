@@ -5,7 +5,7 @@ mod act;
 mod text;
 
 use std::sync::Mutex;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use deployer_aws::carry_out::Site;
 use deployer_aws::graph::{AfterFailure, Work, run};
@@ -27,6 +27,9 @@ use crate::programs::Source;
 use crate::report::{Event, Stream, plan_text, reader};
 use crate::session::Session;
 use act::{Act, Calls, Clock, Recorder, Report};
+
+/// How often localcloud's clock is read.
+const READINGS: u32 = 5;
 
 /// A localcloud in a folder of its own, which goes with it.
 struct Stage {
@@ -118,10 +121,7 @@ async fn play(
         stage.programs.clone(),
         plan.known.clone(),
     );
-    let speed = f64::from(given.speed);
-    let asked = Instant::now();
-    let on_aws = stage.report().await?.now;
-    let clock = Clock::set(asked + asked.elapsed() / 2, on_aws, speed);
+    let clock = stage.clock(f64::from(given.speed)).await?;
     let before = stage.calls().await?;
     let up = up(&site, &plan, &clock, stop.clone()).await?;
     let between = stage.calls().await?;
@@ -139,6 +139,27 @@ async fn play(
 }
 
 impl Stage {
+    /// localcloud's clock, from the reading that took least: it may be wrong by half of that, which is
+    /// much on a clock so fast.
+    async fn clock(&self, speed: f64) -> Result<Clock, Failure> {
+        let (mut least, mut clock) = self.read_clock(speed).await?;
+        for _ in 1..READINGS {
+            let (took, read) = self.read_clock(speed).await?;
+            if took < least {
+                (least, clock) = (took, read);
+            }
+        }
+        Ok(clock)
+    }
+
+    /// The clock, and how long it took to read it.
+    async fn read_clock(&self, speed: f64) -> Result<(Duration, Clock), Failure> {
+        let asked = Instant::now();
+        let on_aws = self.report().await?.now;
+        let took = asked.elapsed();
+        Ok((took, Clock::set(asked + took / 2, on_aws, speed)))
+    }
+
     async fn report(&self) -> Result<Report, Failure> {
         let body = self.localcloud.tell("rehearsal").await?;
         serde_json::from_slice(&body).map_err(Failure::here("reading localcloud's report"))

@@ -8,6 +8,8 @@ use crate::laptop::Laptop;
 const MOST_CALLS: u64 = 900;
 /// So fast that a run takes a few seconds.
 const FAST: &str = "--speed=300";
+/// A Learner Lab's keys last for four hours, which are two minutes then.
+const LAB_SPEED: &str = "--speed=120";
 
 fn blueprints() -> Vec<String> {
     let folder = crate::laptop::source().join("blueprints");
@@ -34,9 +36,9 @@ fn calls_of(said: &str, run: &str) -> u64 {
     count.unwrap().parse().unwrap()
 }
 
-fn rehearse(laptop: &Laptop, blueprint: &str, account: &str) -> String {
+fn rehearse(laptop: &Laptop, blueprint: &str, account: &str, speed: &str) -> String {
     let account = format!("--account={account}");
-    let said = laptop.run(&["up", blueprint, "--rehearse", &account, FAST], 0);
+    let said = laptop.run(&["up", blueprint, "--rehearse", &account, speed], 0);
     for run in ["up", "down"] {
         let calls = calls_of(&said.out, run);
         assert!((1..MOST_CALLS).contains(&calls), "{run}: {calls} calls");
@@ -49,7 +51,7 @@ fn every_blueprint_is_rehearsed_on_a_paid_account_and_on_the_free_plan() {
     let laptop = Laptop::new();
     for blueprint in blueprints() {
         for account in ["paid", "free-plan"] {
-            let said = rehearse(&laptop, &blueprint, account);
+            let said = rehearse(&laptop, &blueprint, account, FAST);
             assert!(said.contains("critical path"), "{said}");
             assert!(!said.contains("cannot prove"), "{said}");
         }
@@ -67,7 +69,7 @@ fn a_learner_lab_takes_a_blueprint_with_its_own_role_and_refuses_another() {
                 &blueprint,
                 "--rehearse",
                 "--account=learner-lab",
-                FAST,
+                LAB_SPEED,
             ],
             3,
         );
@@ -86,7 +88,7 @@ fn a_learner_lab_takes_a_blueprint_with_its_own_role_and_refuses_another() {
             "allow: ../ami/policies/node.json.hbs",
             "existing: LabInstanceProfile",
         );
-        rehearse(&laptop, &blueprint, "learner-lab");
+        rehearse(&laptop, &blueprint, "learner-lab", LAB_SPEED);
     }
 }
 
@@ -119,5 +121,5 @@ fn the_same_seed_tells_the_same_critical_path() {
     };
     // A stall of this machine at a step's end is a hundred times as long there.
     let (one, other) = (seconds(), seconds());
-    assert!(one.abs_diff(other) <= 2, "{one} s and {other} s");
+    assert!(one.abs_diff(other) <= 10, "{one} s and {other} s");
 }
