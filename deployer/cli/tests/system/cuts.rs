@@ -13,7 +13,7 @@ const DEADLINE: Duration = Duration::from_secs(120);
 
 /// Kills the command once localcloud keeps it waiting in the call of the plan; false if it ended
 /// without that call.
-fn kill_at(laptop: &Laptop, arguments: &[&str], plan: &str) -> bool {
+pub(crate) fn kill_at(laptop: &Laptop, arguments: &[&str], plan: &str) -> bool {
     laptop.tell_localcloud(&format!("faults?{plan}"));
     let mut command = laptop.deploy(arguments);
     let command = command.stdout(Stdio::null()).stderr(Stdio::null());
@@ -38,13 +38,13 @@ fn kill_at(laptop: &Laptop, arguments: &[&str], plan: &str) -> bool {
 }
 
 /// A laptop with a localcloud that was there before.
-fn laptop(network: u8) -> (Laptop, Child) {
+pub(crate) fn laptop(network: u8) -> (Laptop, Child) {
     let laptop = Laptop::new();
     let localcloud = laptop.start_localcloud(network);
     (laptop, localcloud)
 }
 
-const UP: [&str; 2] = ["up", "blueprints/elastic-cache.yaml"];
+pub(crate) const UP: [&str; 2] = ["up", "blueprints/elastic-cache.yaml"];
 const DOWN: [&str; 3] = ["down", "elastic-cache", "--yes"];
 
 #[test]

@@ -4,10 +4,13 @@ use std::net::TcpListener;
 use std::process::Child;
 use std::time::{Duration, Instant};
 
+use load::walk::Deployment;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use tokio::runtime::Runtime;
 
 use crate::laptop::{Laptop, kill_all};
+use crate::outages::until;
 use crate::photos::{PATIENCE, Photos};
 
 /// Networks that no other test begins with: they have to be free when localcloud comes back.
@@ -39,16 +42,15 @@ fn started_in(network: u8) -> (Laptop, Child, Photos) {
     (laptop, localcloud, photos)
 }
 
+/// Waits until two nodes run and the front-end's table has them. What the manager has written of its
+/// pool may be from before they died.
 fn await_two_nodes(laptop: &Laptop) {
-    let begun = Instant::now();
-    loop {
-        let status = laptop.run(&["status", "elastic-cache"], 0).out;
-        if status.contains("2 of 2 nodes") {
-            return;
-        }
-        assert!(begun.elapsed() < PATIENCE, "it stays so: {status}");
-        std::thread::sleep(Duration::from_millis(200));
-    }
+    until("two nodes", || {
+        laptop.processes("bin/cache-node").len() == 2
+    });
+    let deployment = Deployment::new(&laptop.front_end().parse().unwrap());
+    let has_two = deployment.until_it_has(2, PATIENCE);
+    Runtime::new().unwrap().block_on(has_two).unwrap();
 }
 
 #[test]

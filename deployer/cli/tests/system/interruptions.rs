@@ -6,6 +6,7 @@ use std::process::Stdio;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use crate::cuts::{self, UP, kill_at};
 use crate::laptop::Laptop;
 
 /// Starts `up`, and sends the signal once it has said that many lines. A moment is told by what was
@@ -69,8 +70,9 @@ fn killed_anywhere_a_second_up_finishes_it() {
 
 #[test]
 fn what_is_not_finished_says_how_to_go_on() {
-    let laptop = Laptop::new();
-    cut_off(&laptop, 33, Signal::SIGKILL);
+    // In a call, not after a line: once the manager is launched there are addresses to tell.
+    let (laptop, mut localcloud) = cuts::laptop(220);
+    assert!(kill_at(&laptop, &UP, "24:after:stop"));
     let goes_on = "up blueprints/elastic-cache.yaml goes on with it";
     let status = laptop.run(&["status", "elastic-cache"], 0).out;
     assert!(status.contains("not well"), "{status}");
@@ -78,6 +80,7 @@ fn what_is_not_finished_says_how_to_go_on() {
     let output = laptop.run(&["output", "elastic-cache"], 1).err;
     assert!(output.contains(goes_on), "{output}");
     laptop.down_to_zero();
+    localcloud.wait().unwrap();
 }
 
 #[test]

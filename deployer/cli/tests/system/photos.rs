@@ -190,7 +190,8 @@ impl Photos {
     }
 }
 
-fn asked_again<T>(ask: impl Fn() -> Result<T, String>) -> T {
+/// What is answered in the end: whoever is refused asks again, for as long as [`PATIENCE`].
+pub(crate) fn asked_again<T>(ask: impl Fn() -> Result<T, String>) -> T {
     let begun = Instant::now();
     loop {
         match ask() {

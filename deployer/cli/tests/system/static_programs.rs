@@ -1,9 +1,8 @@
 //! Programs for instances on which what is built for the laptop does not run. The instances here
 //! have another processor than the laptop; an older C library is the same to `deploy`.
 
-use std::fs::{self, Permissions};
+use std::fs;
 use std::io::ErrorKind;
-use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -91,9 +90,14 @@ done"#,
     }
 
     fn tool(&self, name: &str, script: &str) {
-        let path = self.at("tools").join(name);
-        fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
-        fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
+        let draft = self.at("draft");
+        fs::write(&draft, format!("#!/bin/sh\n{script}\n")).unwrap();
+        // By another process: what this one has open for writing a child of another test may still hold
+        // so, and then it cannot be run.
+        let mut install = Command::new("install");
+        install.args(["-m", "755"]).arg(&draft);
+        let installed = install.arg(self.at("tools").join(name)).status();
+        assert!(installed.unwrap().success());
     }
 
     /// `deploy plan` as `cargo run` starts it.

@@ -1,5 +1,7 @@
 """RDS."""
 
+import time
+
 
 def run(ask):
     rds = ask.of("rds")
@@ -63,6 +65,7 @@ def run(ask):
     rds("none grows", "modify_db_instance", DBInstanceIdentifier="none", AllocatedStorage=30)
     rds("it stops", "stop_db_instance", DBInstanceIdentifier="catalog")
     rds("none stops", "stop_db_instance", DBInstanceIdentifier="none")
+    wait_until_stopped(rds, "catalog")
     rds("it starts", "start_db_instance", DBInstanceIdentifier="catalog")
     rds.wait("db_instance_available", DBInstanceIdentifier="catalog")
     rds("it starts again", "start_db_instance", DBInstanceIdentifier="catalog")
@@ -73,3 +76,14 @@ def run(ask):
     rds("it goes", "delete_db_instance", DBInstanceIdentifier="catalog", SkipFinalSnapshot=True)
     rds.wait("db_instance_deleted", DBInstanceIdentifier="catalog")
     rds("it goes again", "delete_db_instance", DBInstanceIdentifier="catalog", SkipFinalSnapshot=True)
+
+
+def wait_until_stopped(rds, name):
+    # botocore has no waiter for it.
+    for _ in range(150):
+        answer = rds("until it is stopped", "describe_db_instances", quiet=True, DBInstanceIdentifier=name)
+        [found] = answer["DBInstances"]
+        if found["DBInstanceStatus"] == "stopped":
+            return
+        time.sleep(0.2)
+    raise AssertionError(f"the database is {found['DBInstanceStatus']}")
