@@ -184,10 +184,7 @@ async fn what_waits_for_a_slow_server_counts_from_when_it_was_due() {
 
 #[tokio::test]
 async fn nobody_there_is_a_failure_of_each_request() {
-    let server = Server::start(None).await;
-    let base = server.base.parse().unwrap();
-    drop(server);
-    let drive = Drive::new(&base, workload());
+    let drive = Drive::new(&"http://127.0.0.1:1".parse().unwrap(), workload());
     let tally = drive.read_all().await;
     assert_eq!((tally.requests(), tally.failed()), (20, 20), "{tally:?}");
 }
@@ -197,7 +194,7 @@ async fn whole_run(server: &Server, stop: &CancellationToken) -> Report {
         address: server.base.parse().unwrap(),
         workload: workload(),
         pace: open("300"),
-        duration: Duration::from_millis(1500),
+        duration: Duration::from_secs(4),
         prepare: true,
         verify: true,
     };
@@ -214,12 +211,11 @@ async fn a_run_reports_every_phase_and_every_second() {
         (uploaded(&report.prepared), uploaded(&report.verified)),
         (20, 20)
     );
-    let second = &report.seconds[0];
-    assert!(
-        second.requests > 0 && second.pool.nodes == Some(1),
-        "{second:?}"
-    );
-    assert_eq!(second.pool.hit_rate, Some(0.5));
+    // In the first the pool may not have answered yet.
+    let is_told = report.seconds.iter().any(|second| {
+        second.requests > 0 && second.pool.nodes == Some(1) && second.pool.hit_rate == Some(0.5)
+    });
+    assert!(is_told, "{:?}", report.seconds);
     let json: serde_json::Value = serde_json::from_str(&report.json().unwrap()).unwrap();
     assert_eq!(json["load"]["requests"], report.load.tally.requests());
     assert!(json["load"]["reads"]["milliseconds"]["p99.9"].as_f64() > Some(0.0));

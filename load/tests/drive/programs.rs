@@ -72,7 +72,7 @@ async fn load_ends_with_1_for_a_violation_and_for_more_failures_than_allowed() {
         "--clients",
         "4",
         "--duration",
-        "300ms",
+        "3s",
         "--reads",
         "0.5",
         "--keys",
@@ -92,7 +92,7 @@ async fn load_ends_with_1_for_a_violation_and_for_more_failures_than_allowed() {
 async fn ctrl_c_ends_the_run_with_its_summary() {
     let server = Server::start(None).await;
     let mut load = tokio::process::Command::new(LOAD);
-    load.args([&server.base, "--duration", "1h", "--rate", "500"])
+    load.args([&server.base, "--duration", "1h", "--rate", "50"])
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .kill_on_drop(true);

@@ -65,8 +65,8 @@ struct State {
 
 /// Longer than any test waits.
 const FOREVER: Duration = Duration::from_secs(600);
-/// How long a resize takes.
-const RESIZE: Duration = Duration::from_millis(120);
+/// How long a resize takes: long enough for requests to end meanwhile.
+pub(crate) const RESIZE: Duration = Duration::from_millis(600);
 
 impl Server {
     pub(crate) async fn start(fault: Option<Fault>) -> Self {

@@ -6,7 +6,7 @@ use load::drive::{Tally, View};
 use load::walk::{Options, Report, WalkError, walk};
 use tokio_util::sync::CancellationToken;
 
-use crate::server::{Fault, Server};
+use crate::server::{Fault, RESIZE, Server};
 use crate::{open, workload};
 
 fn options(server: &Server) -> Options {
@@ -15,7 +15,7 @@ fn options(server: &Server) -> Options {
         workload: workload(),
         pace: open("500"),
         steps: vec![1, 2, 4, 1],
-        hold: Duration::from_millis(300),
+        hold: Duration::from_millis(600),
         patience: Duration::from_secs(10),
         baseline: true,
     }
@@ -40,7 +40,7 @@ async fn a_walk_tells_of_every_step_and_of_the_same_time_without() {
     assert!(report.steps[0].resize.is_none());
     for step in &report.steps[1..] {
         let resize = step.resize.as_ref().unwrap();
-        assert!(resize.time >= Duration::from_millis(120), "{report}");
+        assert!(resize.time >= RESIZE, "{report}");
         assert!(resize.tally.requests() > 0 && step.steady.tally.requests() > 0);
         assert_eq!(resize.hit_ratio, Some(0.75));
         let baseline = step.baseline.as_ref().unwrap();

@@ -60,7 +60,7 @@ async fn a_group_that_a_strangers_rule_and_interface_hold() {
     let begun = std::time::Instant::now();
     let ended = place.take_away().await;
     // A quarter of an hour is for what goes by itself.
-    assert!(begun.elapsed().as_secs() < 60, "{:?}", begun.elapsed());
+    assert!(begun.elapsed().as_secs() < 300, "{:?}", begun.elapsed());
     let held = &only(&ended).holders;
     let whats: Vec<&str> = held.iter().map(|h| h.what.as_str()).collect();
     assert_eq!(

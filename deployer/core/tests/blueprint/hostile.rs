@@ -12,7 +12,7 @@ fn told_of(bytes: &[u8]) -> String {
     let problems = blueprint::read("blueprints/test.yaml", bytes, &files()).unwrap_err();
     let text = problems.to_string();
     assert!(
-        begun.elapsed() < Duration::from_secs(20),
+        begun.elapsed() < Duration::from_secs(120),
         "took {:?}",
         begun.elapsed()
     );
