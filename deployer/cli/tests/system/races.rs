@@ -77,7 +77,7 @@ fn all_is_deleted_under_uploads_and_resizes(laptop: &Laptop) {
                         break;
                     }
                     let content = format!("{version} of {client}").into_bytes();
-                    photos.send(&key, &content).unwrap();
+                    asked_again(|| photos.send(&key, &content));
                     acknowledged.lock().unwrap().insert(content, Instant::now());
                     // It may be deleted by now.
                     let _ = photos.read(&key);
@@ -101,15 +101,17 @@ fn delete_all(photos: &Photos, acknowledged: &Acknowledged) {
         photos.ask("/api/delete_all").map(|_| begun)
     });
     for key in 0..4 {
-        match photos.read(&format!("deleted-{key}")) {
-            Ok(content) => {
-                let at = acknowledged.lock().unwrap().get(&content).copied();
-                let is_newer = at.is_none_or(|at| at > begun);
-                let content = String::from_utf8_lossy(&content).into_owned();
-                assert!(is_newer, "{content} was deleted and can be read");
-            }
-            Err(refusal) => assert!(refusal.starts_with("404 "), "{refusal}"),
-        }
+        let key = format!("deleted-{key}");
+        let is_gone = |refusal: &String| refusal.starts_with("404 ");
+        let read = asked_again(|| match photos.read(&key) {
+            Err(refusal) if is_gone(&refusal) => Ok(None),
+            read => read.map(Some),
+        });
+        let Some(content) = read else { continue };
+        let at = acknowledged.lock().unwrap().get(&content).copied();
+        let is_newer = at.is_none_or(|at| at > begun);
+        let content = String::from_utf8_lossy(&content).into_owned();
+        assert!(is_newer, "{content} was deleted and can be read");
     }
 }
 
